@@ -1,0 +1,1 @@
+"""Papers -> figure-text pairs: where papers come from, how they are read, and the Parquet that comes out."""

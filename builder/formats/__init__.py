@@ -1,0 +1,1 @@
+"""How a paper is read: one room for each format."""

@@ -1,0 +1,1 @@
+"""Pairs -> better pairs: recaption, check, publish, and the command line."""
