@@ -31,12 +31,16 @@ _ACCENTS = {
     "¯": "bar", "‾": "bar", "ˉ": "bar", "_": "bar", "^": "hat", "ˆ": "hat", "~": "tilde", "˜": "tilde", "∼": "tilde",
     "→": "vec", "⃗": "vec", "˙": "dot", ".": "dot", "¨": "ddot", "̂": "hat", "̃": "tilde", "̄": "bar",
 }  # fmt: skip
-_FUNCTIONS = frozenset(
-    "arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd inf lim liminf limsup ln log max min "
-    "Pr sec sin sinh sup tan tanh".split()
-)
+_FUNCTIONS = frozenset({
+    "arccos", "arcsin", "arctan", "arg", "cos", "cosh", "cot", "coth", "csc", "deg", "det", "dim", "exp",
+    "gcd", "inf", "lim", "liminf", "limsup", "ln", "log", "max", "min", "Pr", "sec", "sin", "sinh", "sup",
+    "tan", "tanh",
+})  # fmt: skip
 _VARIANTS = {"bold": "mathbf", "bold-italic": "mathbf", "double-struck": "mathbb", "script": "mathcal"}
-_LIMITS = frozenset(r"\sum \prod \int \iint \oint \lim \max \min \sup \inf \limsup \liminf".split())
+_LIMITS = frozenset({
+    r"\sum", r"\prod", r"\int", r"\iint", r"\oint", r"\lim", r"\max", r"\min", r"\sup", r"\inf", r"\limsup",
+    r"\liminf",
+})  # fmt: skip
 
 _DOCUMENT = re.compile(r"\\begin\{document\}(.*?)(?:\\end\{document\}|$)", re.DOTALL)
 _WRAPPERS = (
@@ -67,6 +71,11 @@ def mathml_to_tex(math: etree._Element) -> str:
     return re.sub(r" (?=[}_^),;])", "", tex)
 
 
+def letters_of(element: etree._Element) -> str:
+    """Return all text inside an element, markup or not."""
+    return "".join(map(str, element.itertext()))
+
+
 def _convert(element: etree._Element, depth: int) -> str:
     if not isinstance(element.tag, str):
         return ""
@@ -74,7 +83,7 @@ def _convert(element: etree._Element, depth: int) -> str:
     if tag in _TOKENS:
         return _token(tag, element)
     if depth > MAX_DEPTH:
-        return _symbols("".join(element.itertext()))
+        return _symbols(letters_of(element))
     if tag in ("annotation", "annotation-xml", "none", "mprescripts", "mspace", "maligngroup", "mphantom"):
         return " "
     parts = []
@@ -89,7 +98,7 @@ def _convert(element: etree._Element, depth: int) -> str:
     if tag == "msqrt":
         return rf"\sqrt{{{''.join(parts).strip()}}}"
     if tag == "mtable":
-        return rf"\begin{{matrix}} {r' \\ '.join(parts)} \end{{matrix}}"
+        return r"\begin{matrix} " + r" \\ ".join(parts) + r" \end{matrix}"
     if tag in ("mtr", "mlabeledtr"):
         return " & ".join(parts)
     return "".join(parts)
@@ -100,7 +109,7 @@ _LAYOUTS = {"msub": 2, "msup": 2, "msubsup": 3, "mfrac": 2, "mroot": 2, "mover":
 
 
 def _token(tag: str, element: etree._Element) -> str:
-    text = " ".join("".join(element.itertext()).split())
+    text = " ".join(letters_of(element).split())
     if tag in ("mtext", "ms"):
         return rf"\text{{{text}}}" if text else " "
     if tag == "mi" and text in _FUNCTIONS:
@@ -174,5 +183,9 @@ def _greek(character: str) -> str | None:
     return None
 
 
-_GREEK_CAPITAL = frozenset("GAMMA DELTA THETA LAMDA XI PI SIGMA UPSILON PHI PSI OMEGA".split())
-_GREEK_SMALL = _GREEK_CAPITAL | frozenset("ALPHA BETA EPSILON ZETA ETA IOTA KAPPA MU NU RHO TAU CHI".split())
+_GREEK_CAPITAL = frozenset({
+    "GAMMA", "DELTA", "THETA", "LAMDA", "XI", "PI", "SIGMA", "UPSILON", "PHI", "PSI", "OMEGA",
+})  # fmt: skip
+_GREEK_SMALL = _GREEK_CAPITAL | frozenset({
+    "ALPHA", "BETA", "EPSILON", "ZETA", "ETA", "IOTA", "KAPPA", "MU", "NU", "RHO", "TAU", "CHI",
+})  # fmt: skip

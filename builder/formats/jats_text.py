@@ -8,18 +8,21 @@ from collections.abc import Mapping
 
 from lxml import etree
 
-from s1_mmalign.builder.formats.jats_math import mathml_to_tex, tex_of
+from s1_mmalign.builder.formats.jats_math import letters_of, mathml_to_tex, tex_of
 
 MAX_DEPTH = 150
 """Levels of nesting that are read as markup; what lies deeper gives its bare letters."""
 
-_LEFT_OUT = frozenset(
-    "fig fig-group table-wrap table-wrap-group table supplementary-material media graphic inline-graphic boxed-text "
-    "fn fn-group object-id alt-text long-desc attrib permissions private-char index-term ref-list chem-struct-wrap "
-    "caption-number processing-meta".split()
-)
-_BLOCKS = frozenset("p title list list-item def-list def-item def term disp-quote sec verse-group verse-line".split())
-_FORMULAS = frozenset("inline-formula disp-formula disp-formula-group chem-struct".split())
+_LEFT_OUT = frozenset({
+    "fig", "fig-group", "table-wrap", "table-wrap-group", "table", "media", "graphic", "inline-graphic",
+    "boxed-text", "fn", "fn-group", "object-id", "alt-text", "long-desc", "attrib", "permissions",
+    "private-char", "index-term", "ref-list", "chem-struct-wrap",
+})  # fmt: skip
+_BLOCKS = frozenset({
+    "supplementary-material", "p", "title", "list", "list-item", "def-list", "def-item", "def", "term",
+    "disp-quote", "sec", "verse-group", "verse-line",
+})  # fmt: skip
+_FORMULAS = frozenset(("inline-formula", "disp-formula", "chem-struct"))
 _CITATIONS = frozenset(("bibr", "bib", "ref", "cite", "citation"))
 _NOTE_MARKS = frozenset(("fn", "aff", "corresp", "author-notes", "table-fn"))
 
@@ -35,8 +38,8 @@ def plain_text(element: etree._Element, labels: Mapping[str, str] | None = None)
     """Return what a reader of the page reads in `element`, in one line.
 
     Citations become `[]`, a run of them one. `<tex-math>` and MathML become `$…$`. Raised and lowered
-    digits and signs keep their height as Unicode has it. Figures, tables, boxes, footnotes and
-    supplementary files inside are left out, as is the text of comments.
+    digits and signs keep their height as Unicode has it. Figures, tables, boxes and footnotes inside are
+    left out; of supplementary files their captions stay, as they are printed as part of a legend.
 
     Args:
         element: a paragraph, caption, title or section.
@@ -55,12 +58,10 @@ def tidy(text: str) -> str:
     return text
 
 
-def local_name(element: etree._Element) -> str:
+def local_name(element: etree._Element | None) -> str:
     """Return an element's name without namespace; empty for comments, processing instructions and entities."""
-    tag = element.tag
-    if not isinstance(tag, str):
-        return ""
-    return tag.rpartition("}")[2]
+    tag = element.tag if element is not None else None
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
 class _Text:
@@ -74,7 +75,7 @@ class _Text:
             out.append(element.text)
         for child in element:
             if depth > MAX_DEPTH:
-                out.append("".join(child.itertext()))
+                out.append(letters_of(child))
             else:
                 self._add(child, out, depth + 1)
             if child.tail:
@@ -82,7 +83,7 @@ class _Text:
 
     def _add(self, element: etree._Element, out: list[str], depth: int) -> None:
         name = local_name(element)
-        if name in _LEFT_OUT:
+        if name in _LEFT_OUT or (name == "label" and local_name(element.getparent()) == "supplementary-material"):
             return
         if name == "":
             out.append(_entity(element))
@@ -95,7 +96,7 @@ class _Text:
         elif name == "alternatives":
             self._add_alternatives(element, out, depth)
         elif name == "tex-math":
-            out.append(_dollars(tex_of("".join(element.itertext()))))
+            out.append(_dollars(tex_of(letters_of(element))))
         elif name == "math":
             out.append(_dollars(mathml_to_tex(element)))
         elif name in ("break", "hr"):
@@ -110,7 +111,7 @@ class _Text:
     def _add_xref(self, element: etree._Element, out: list[str], depth: int) -> None:
         kind = element.get("ref-type")
         if kind in _CITATIONS:
-            out.append("[]")
+            out.append(" []" if element.find("sup") is not None else "[]")
         elif kind not in _NOTE_MARKS:
             if len(element) or (element.text or "").strip():
                 self.add_content(element, out, depth)
