@@ -164,6 +164,8 @@ def open_bytes(data: bytes, name: str, limits: ArchiveLimits = ArchiveLimits()) 
     if data[:2] == b"\x1f\x8b":
         data = _gunzip(data, limits)
         name = name.removesuffix(".gz")
+    if not data.strip(b"\0"):
+        raise PackageError("package_unreadable", "the file holds nothing but zeros")
     if data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         archive: Archive = ZipArchive(data, limits)
     elif data[257:262] == b"ustar" or _is_old_tar(data):

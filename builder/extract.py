@@ -33,6 +33,8 @@ from s1_mmalign.builder.sources.packages import Package
 
 Row = dict[str, Any]
 
+_ARTICLE = rb"<(\w+:)?article[\s>]"
+
 
 @dataclass(slots=True)
 class Extraction:
@@ -89,14 +91,14 @@ def format_of(archive: Archive) -> Format:
     suffixes = {PurePosixPath(name).suffix.lower() for name in names}
     if suffixes & {".tex", ".ltx", ".latex"}:
         return "latex"
-    if ".nxml" in suffixes or any(_looks_like(archive, name, rb"<article[\s>]") for name in names if _is_xml(name)):
+    if ".nxml" in suffixes or any(_looks_like(archive, name, _ARTICLE) for name in names if _is_xml(name)):
         return "jats"
     if any(_is_pdf(archive, name) for name in names):
         return "pdf"
     for name in names:
         if _looks_like(archive, name, rb"\\document(class|style)|\\begin\s*\{document\}|\\input\s|\\magnification"):
             return "latex"
-        if _looks_like(archive, name, rb"<article[\s>]"):
+        if _looks_like(archive, name, _ARTICLE):
             return "jats"
     raise PackageError("no_source", f"no LaTeX, JATS or PDF among {len(names)} files")
 

@@ -45,6 +45,9 @@ _MESSAGE_BYTES = 4096
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "GS_LIB", "GS_FONTPATH", "SYSTEMROOT")
 """All that Ghostscript gets of our environment: PostScript can read and draw what stands there."""
 
+_SUPERSAMPLING = 2
+_IMAGE_OPERATOR = re.compile(rb"(?<![/A-Za-z])(?:color)?image(?![A-Za-z])")
+
 _NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _BOX = re.compile(
     rb"(?:\A|(?<=[\r\n]))%%(HiRes)?BoundingBox:[ \t]*(?:(\(atend\))|"
@@ -96,7 +99,11 @@ def render_postscript(data: bytes, longest_side: int, timeout_s: float, graphic:
         if graphic and graphic.clip:
             shown = shown_box(box[2] - box[0], box[3] - box[1], graphic.trim, graphic.viewport)
             box = (box[0] + shown[0], box[1] + shown[1], box[0] + shown[2], box[1] + shown[3])
-        return _draw(executable, scratch, box, page, longest_side, deadline)
+        # Ghostscript shrinks images by leaving pixels out; its own cure (DOINTERPOLATE) also blurs the cells of small
+        # ones, such as heat maps. So files that hold images are drawn larger and averaged.
+        factor = _SUPERSAMPLING if _IMAGE_OPERATOR.search(data) else 1
+        image = _draw(executable, scratch, box, page, factor, longest_side, deadline)
+    return image.reduce(factor) if factor > 1 else image
 
 
 def bounding_box(data: bytes) -> Box | None:
@@ -114,11 +121,12 @@ def bounding_box(data: bytes) -> Box | None:
 
 
 def _comment_box(data: bytes, hires: bool) -> Box | None:
-    matches = (match for match in _BOX.finditer(data) if bool(match[1]) == hires)
-    first = next(matches, None)
-    if first is not None and first[2]:
-        first = max((match for match in matches if not match[2]), key=lambda match: match.start(), default=None)
-    return _usable(first.groups()[2:]) if first is not None else None
+    matches = [match for match in _BOX.finditer(data) if bool(match[1]) == hires]
+    if not matches:
+        return None
+    at_end = bool(matches[0][2])
+    numbers = [match.groups()[2:] for match in matches if not match[2]]
+    return _usable(numbers[-1 if at_end else 0]) if numbers else None
 
 
 def _usable(numbers: tuple[bytes, ...]) -> Box | None:
@@ -140,10 +148,13 @@ def _measure(executable: str, scratch: str, page: int, deadline: float) -> Box:
     raise ImageDrop("image_blank", "PostScript without a bounding box that draws nothing")
 
 
-def _draw(executable: str, scratch: str, box: Box, page: int, longest_side: int, deadline: float) -> Image.Image:
+def _draw(
+    executable: str, scratch: str, box: Box, page: int, factor: int, longest_side: int, deadline: float
+) -> Image.Image:
     width_pt, height_pt = box[2] - box[0], box[3] - box[1]
     scale = longest_side / max(width_pt, height_pt)
-    width, height = max(1, round(width_pt * scale)), max(1, round(height_pt * scale))
+    width, height = (factor * max(1, round(side * scale)) for side in (width_pt, height_pt))
+    scale *= factor
     device = [
         "-sDEVICE=ppmraw",
         f"-r{scale * POINTS_PER_INCH:.6f}",
@@ -188,12 +199,10 @@ class _Run:
 
     def read_page(self, width: int, height: int) -> bytes | None:
         """Return the samples of the next PPM page; None where there is none, or not all of it."""
-        header = b""
-        while len(header.split(b"\n")) < 5 and (line := self._stdout.readline(256)):
-            header += b"" if line.startswith(b"#") else line
-            if header.count(b"\n") == 3:
-                break
-        if header != b"P6\n%d %d\n255\n" % (width, height):
+        header: list[bytes] = []
+        while len(header) < 3 and (line := self._stdout.readline(256)):
+            header += [] if line.startswith(b"#") else [line]
+        if b"".join(header) != b"P6\n%d %d\n255\n" % (width, height):
             return None
         pixels = self._stdout.read(3 * width * height)
         return pixels if len(pixels) == 3 * width * height else None
@@ -245,7 +254,7 @@ def _running(executable: str, device: list[str], scratch: str, deadline: float) 
     ]  # fmt: skip
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP", "HOME"), scratch)
-    process = subprocess.Popen(  # noqa: S603 - no shell; the file's name is ours
+    process = subprocess.Popen(
         command,
         cwd=scratch,
         env=environment,
@@ -278,6 +287,8 @@ def _limit(pid: int, deadline: float) -> None:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.returncode is not None:  # reaped: its number may be another's by now
+        return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)

@@ -10,6 +10,7 @@ those who want the rows in a script. It is no loading script of the Hub: `datase
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ import datasets
 from s1_mmalign.builder.build import extract_papers
 from s1_mmalign.builder.options import BuildOptions, ExtractOptions
 from s1_mmalign.builder.records import FEATURES, SOURCES, SPLITS
+from s1_mmalign.builder.sources.packages import find_packages
 from s1_mmalign.builder.units import Slice, code_version, read_slice
 
 ALL = "all"
@@ -56,8 +58,8 @@ class S1MMAlign(datasets.GeneratorBasedBuilder):
 
     def __init__(self, config_name: str | None = None, **kwargs: Any) -> None:
         """Take a source's name or `all`, and the fields of `S1MMAlignConfig` (`papers=` is the one that is needed)."""
-        # Without a hash, `datasets` would serve the cache that an older version of this code made.
-        kwargs.setdefault("hash", code_version()[:16])
+        # Without a hash, `datasets` would serve the cache that an older version of this code made of other papers.
+        kwargs.setdefault("hash", _state_of([*kwargs.get("papers", ()), *kwargs.get("metadata", ())]))
         super().__init__(config_name=config_name or ALL, **kwargs)
 
     def _info(self) -> datasets.DatasetInfo:
@@ -83,6 +85,8 @@ class S1MMAlign(datasets.GeneratorBasedBuilder):
             for piece in unit.slices:
                 if config.name in (ALL, piece.source):
                     slices[piece.split].append(piece)
+        if not any(slices.values()):
+            raise ValueError(f"no row of source {config.name!r} in these {len(extracted.inputs.packages)} papers")
         return [
             datasets.SplitGenerator(name=split, gen_kwargs={"slices": pieces, "folder": folder})
             for split, pieces in slices.items()
@@ -99,3 +103,11 @@ class S1MMAlign(datasets.GeneratorBasedBuilder):
                         raise DuplicateKeyError(f"image_path {key!r} comes twice")
                     seen.add(key)
                     yield key, row
+
+
+def _state_of(paths: Sequence[str | Path]) -> str:
+    """A hash of the code and of the papers' names, sizes and times."""
+    digest = hashlib.sha256(code_version().encode())
+    for package in find_packages([Path(path) for path in paths]).packages if paths else ():
+        digest.update(f"{package.key} {package.bytes} {package.mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
