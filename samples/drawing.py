@@ -96,14 +96,14 @@ def raster(figure: Figure, dpi: int = 200) -> Image.Image:
 
 
 def encode(picture: Image.Image, kind: Literal["PNG", "TIFF", "JPEG"], dpi: int = 200) -> bytes:
-    """Return a picture as a file of that kind: PNG with 256 colours, TIFF with deflate, JPEG at quality 88."""
+    """Return a picture as a file of that kind: PNG with 256 colours, TIFF with deflate, JPEG at quality 85."""
     out = io.BytesIO()
     if kind == "PNG":
-        picture.quantize(256, dither=0).save(out, "PNG", optimize=True, dpi=(dpi, dpi))
+        picture.quantize(256).save(out, "PNG", optimize=True, dpi=(dpi, dpi))
     elif kind == "TIFF":
         picture.save(out, "TIFF", compression="tiff_adobe_deflate", dpi=(dpi, dpi))
     else:
-        picture.save(out, "JPEG", quality=88, dpi=(dpi, dpi))
+        picture.save(out, "JPEG", quality=85, dpi=(dpi, dpi))
     return out.getvalue()
 
 

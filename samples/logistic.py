@@ -18,7 +18,7 @@ FEIGENBAUM = 4.669201609102990
 _ACCUMULATION = 3.5699456718709449
 """r at which the period-doubling cascade ends, OEIS A098587."""
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 
 def orbit(r: float, x: float, steps: int) -> Floats:

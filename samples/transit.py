@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from s1_mmalign.samples import drawing
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 RATIO, AXIS, PERIOD, DARKENING = 0.1, 9.0, 3.5, (0.40, 0.26)
 """Planet's radius and semi-major axis in stellar radii, period in days, quadratic limb darkening."""
@@ -177,15 +177,15 @@ def images() -> dict[str, bytes]:
 
 def _newton() -> bytes:
     mean, e, steps = newton_map()
-    levels = int(steps.max())
     import matplotlib
 
-    colours = matplotlib.colormaps["YlGnBu"].resampled(levels + 1)
+    low, high = int(steps.min()), int(steps.max())
+    colours = matplotlib.colormaps["YlGnBu"].resampled(high - low + 1)
     figure, (axes,) = drawing.new_figure(5.4, 3.4)
-    shown = axes.pcolormesh(np.degrees(mean), e, steps, cmap=colours, vmin=-0.5, vmax=levels + 0.5, rasterized=True)
+    shown = axes.pcolormesh(np.degrees(mean), e, steps, cmap=colours, vmin=low - 0.5, vmax=high + 0.5)
     axes.set(xlabel="mean anomaly $M$ (degrees)", ylabel="eccentricity $e$")
     axes.set_xticks([0, 45, 90, 135, 180])
-    bar = figure.colorbar(shown, ax=axes, ticks=range(levels + 1))
+    bar = figure.colorbar(shown, ax=axes, ticks=range(low, high + 1))
     bar.set_label("Newton steps")
     return drawing.encode(drawing.raster(figure), "PNG")
 
@@ -223,7 +223,7 @@ def _impacts() -> bytes:
     figure, (axes,) = drawing.new_figure(3.4, 2.9)
     for b, colour in zip((0.0, 0.3, 0.6, 0.9), drawing.COLOURS, strict=False):
         axes.plot(24 * time, np.round(100 * flux(separation(time, b), RATIO), 5), color=colour, label=f"$b = {b}$")
-    axes.set(xlabel="time from mid-transit (h)", ylabel="relative flux (%)", xlim=(-2.4, 2.4))
+    axes.set(xlabel="time from mid-transit (h)", ylabel="relative flux (%)", xlim=(-2.4, 2.4), ylim=(98.7, 100.1))
     axes.legend(loc="upper center", ncols=2, bbox_to_anchor=(0.5, 1.18))
     return drawing.pdf(figure)
 
@@ -234,7 +234,7 @@ def _limbs() -> bytes:
     for (u1, u2), colour in zip(((0.0, 0.0), (0.4, 0.0), DARKENING), (drawing.GREY, *drawing.COLOURS[:2]), strict=True):
         curve = np.round(100 * flux(separation(time, _IMPACT), RATIO, (u1, u2)), 5)
         axes.plot(24 * time, curve, color=colour, label=f"$u = ({u1}, {u2})$")
-    axes.set(xlabel="time from mid-transit (h)", ylabel="relative flux (%)", xlim=(-2.4, 2.4))
+    axes.set(xlabel="time from mid-transit (h)", ylabel="relative flux (%)", xlim=(-2.4, 2.4), ylim=(98.7, 100.1))
     axes.legend(loc="upper center", ncols=2, bbox_to_anchor=(0.5, 1.18), columnspacing=0.8, handlelength=1.2)
     return drawing.pdf(figure)
 

@@ -15,6 +15,7 @@ TEX = r"""\documentclass{article}
 \maketitle
 \begin{abstract}We measure %(title)s.\end{abstract}
 Figure~\ref{fig:one} shows the first result.
+
 \begin{figure}
 \includegraphics{one}
 \caption{The first result of %(title)s.}
@@ -24,6 +25,7 @@ Figure~\ref{fig:one} shows the first result.
 \includegraphics{two.png}
 \caption{The second result.\label{fig:two}}
 \end{figure}
+
 As Fig.~\ref{fig:two} shows, $x=2$.
 \end{document}
 """
