@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -12,7 +12,7 @@ from s1_mmalign.builder.disciplines import discipline_of
 from s1_mmalign.builder.formats.jats import read_jats
 from s1_mmalign.builder.formats.latex import read_latex
 from s1_mmalign.builder.formats.pdf import read_pdf
-from s1_mmalign.builder.images import EncodedImage, ImageDrop, encode_image
+from s1_mmalign.builder.images import EncodedImage, ImageDrop, ImageOptions, encode_image
 from s1_mmalign.builder.licences import licence_class
 from s1_mmalign.builder.options import ExtractOptions
 from s1_mmalign.builder.records import (
@@ -148,8 +148,7 @@ def _add_figure(
             extraction.drops.append(Drop(paper_id, where, "no_caption"))
             continue
         try:
-            data = graphic.data if graphic.data is not None else archive.read(graphic.source)
-            image = encode_image(data, graphic.source, options.image, graphic)
+            image = _picture(graphic, archive, options.image)
         except KeyError:
             extraction.drops.append(Drop(paper_id, where, "image_missing", "not in the package"))
         except PackageError as error:
@@ -159,6 +158,13 @@ def _add_figure(
         else:
             name = f"fig{index:03d}" + (f"_{position}" if len(figure.graphics) > 1 else "")
             extraction.rows.append(_row(figure, graphic, image, name, paper_id, metadata))
+
+
+def _picture(graphic: Graphic, archive: Archive, options: ImageOptions) -> EncodedImage:
+    """The figure's file as PNG or JPEG; what a reader has cut out itself is not judged by its number of bytes."""
+    if graphic.data is not None:
+        return encode_image(graphic.data, graphic.source, replace(options, min_bytes=0), graphic)
+    return encode_image(archive.read(graphic.source), graphic.source, options, graphic)
 
 
 def _row(figure: Figure, graphic: Graphic, image: EncodedImage, name: str, paper_id: str, metadata: Metadata) -> Row:

@@ -37,7 +37,7 @@ FLAT_SHARE = 0.5
 """A picture is line art too if so large a share of its pixels equals the right neighbour exactly: in drawings the
 ground and the fills do (0.53 to 0.99 on the figures this was set by), in photographs noise lets few (0.02 to 0.45)."""
 _SAMPLED_ROWS = 256
-"""Rows, evenly spread, that are looked at for the two above."""
+"""About so many rows, evenly spread, are looked at for that."""
 
 _BLANK_RANGE = 1
 """Levels (of 256) by which the pixels of a blank picture may differ: JPEG's rounding of one colour."""
@@ -200,7 +200,6 @@ def _without_metadata(image: Image.Image) -> Image.Image:
         red, green, blue = image.split()
         if red.tobytes() == green.tobytes() == blue.tobytes():
             image = red
-    image = image.copy() if image.info else image
     image.info = {}
     return image
 
@@ -214,4 +213,4 @@ def is_line_art(image: Image.Image) -> bool:
     packed = rows[..., 0].astype(np.uint32) << 16 | rows[..., 1].astype(np.uint32) << 8 | rows[..., 2]
     if (packed[:, 1:] == packed[:, :-1]).mean() >= FLAT_SHARE:
         return True
-    return len(np.unique(packed)) <= FEW_COLOURS
+    return image.getcolors(FEW_COLOURS) is not None

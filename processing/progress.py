@@ -34,7 +34,7 @@ class Progress:
         )
         self._tasks: dict[str, TaskID] = {}
         self._started: dict[str, float] = {}
-        self._printed = time.monotonic()
+        self._since = self._printed = time.monotonic()
 
     def __enter__(self) -> Progress:
         self._bars.start()
@@ -46,15 +46,22 @@ class Progress:
     def __call__(self, what: str, done: int, total: int) -> None:
         """Show that `done` of `total` are done."""
         now = time.monotonic()
-        first = self._started.setdefault(what, now)
-        seconds = max(now - first, 1e-9)
-        rate = f"{done / seconds:,.1f} {what}/s" if now > first else ""
+        # The clock of a new thing starts where the one before it ended: its first unit took time, too.
+        seconds = max(now - self._started.setdefault(what, self._since), 1e-9)
+        self._since = now
+        rate = f"{_amount(done / seconds, what)}/s"
         if self._live:
             if what not in self._tasks:
                 self._tasks[what] = self._bars.add_task(what, total=total, rate=rate)
             self._bars.update(self._tasks[what], completed=done, total=total, rate=rate)
-        elif now - self._printed >= LINE_SECONDS or (done == total and total):
+        elif now - self._printed >= LINE_SECONDS:
             self._printed = now
-            left = (total - done) * seconds / done if done else float("nan")
-            eta = f", ETA {left:,.0f} s" if done < total else ""
-            print(f"{what}: {done:,} of {total:,}, {rate or 'done'}{eta}", file=sys.stderr, flush=True)
+            left = f", ETA {(total - done) * seconds / done:,.0f} s" if 0 < done < total else ""
+            print(f"{what}: {_amount(done, what)} of {_amount(total, what)}, {rate}{left}", file=sys.stderr, flush=True)
+
+
+def _amount(count: float, what: str) -> str:
+    """Spell a count and what it is of; bytes as MB."""
+    if what == "bytes":
+        return f"{count / 1e6:,.1f} MB"
+    return f"{count:,}" if isinstance(count, int) else f"{count:,.1f} {what}"

@@ -1,0 +1,89 @@
+"""`s1-mmalign evaluate` and `s1-mmalign card`: what the pairs are worth, and what is said of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from s1_mmalign.eval.report import EvaluateOptions, summary_lines
+from s1_mmalign.processing.commands.stages import Dataset, finish_stage
+from s1_mmalign.processing.progress import Progress
+
+DEFAULTS = EvaluateOptions()
+
+
+def evaluate(
+    dataset: Dataset,
+    clip_model: Annotated[
+        str, typer.Option(help="CLIP-like checkpoint (folder or Hub name); auto: the default if cached; none: skip.")
+    ] = "auto",
+    perplexity_model: Annotated[
+        str, typer.Option(help="Masked language model; auto: SciBERT if it is in the cache; none: skip.")
+    ] = "auto",
+    sample_size: Annotated[int, typer.Option(help="Rows for the model-based scores; 0: all.")] = DEFAULTS.sample_size,
+    perplexity_sample: Annotated[
+        int, typer.Option(help="Rows of the sample for pseudo-perplexity; 0: all.")
+    ] = DEFAULTS.perplexity_sample,
+    seed: Annotated[int, typer.Option(help="Of the sample, the controls and the bootstrap.")] = 0,
+    device: Annotated[str | None, typer.Option(help="As torch names it; default: the accelerator if any.")] = None,
+    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = DEFAULTS.dtype,
+    batch_size: Annotated[int, typer.Option(help="Pairs that the CLIP-like model reads at once.")] = DEFAULTS.batch_size,
+) -> None:
+    """Score raw captions against recaptions; writes report.json (and plots/ where matplotlib is installed).
+
+    Caption lengths and grounding need no model. CLIPScore and pseudo-perplexity are measured where their model is
+    named or cached, with the controls and confidence intervals that the comparison needs.
+
+    Example:  s1-mmalign evaluate my-dataset --clip-model openai/clip-vit-base-patch32 --device cuda
+    """
+    evaluate_folder(
+        dataset,
+        EvaluateOptions(
+            sample_size=sample_size,
+            perplexity_sample=perplexity_sample,
+            seed=seed,
+            clip_model=None if clip_model == "none" else clip_model,
+            perplexity_model=None if perplexity_model == "none" else perplexity_model,
+            device=device,
+            dtype=dtype,
+            batch_size=batch_size,
+        ),
+    )
+
+
+def evaluate_folder(dataset: Path, options: EvaluateOptions) -> None:
+    """Evaluate with progress on the screen, and print the summary."""
+    from s1_mmalign.eval.report import evaluate_dataset
+
+    with Progress() as progress:
+        report = evaluate_dataset(dataset, options, progress)
+    finish_stage(dataset, "evaluate", options, _results(report))
+    for line in summary_lines(report):
+        print(line)
+
+
+def _results(report: dict[str, Any]) -> dict[str, Any]:
+    """What the recipe notes of a report: how many rows, and which scores there are."""
+    scores = ("grounding", "clip_score", "pseudo_perplexity")
+    rows = {name: report["dataset"][name] for name in ("rows", "rows_with_recaption")}
+    return rows | {"sample": report["sample"]["rows"], "measured": [n for n in scores if report[n]["measured"]]}
+
+
+def card(
+    dataset: Dataset,
+    pretty_name: Annotated[str | None, typer.Option(help="The dataset's name as people read it.")] = None,
+    contact: Annotated[str | None, typer.Option(help="Who answers requests for removal.")] = None,
+) -> None:
+    """Write the dataset's card (README.md), every number computed from the folder.
+
+    The stages do it themselves; run it to set a name or a contact, or after a change by hand.
+
+    Example:  s1-mmalign card my-dataset --pretty-name "Figures of solid-state physics"
+    """
+    from s1_mmalign.dataset_card.card import CardOptions, write_card
+
+    given = {"pretty_name": pretty_name, "contact": contact}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    print(write_card(dataset, CardOptions(**chosen) if chosen else None))

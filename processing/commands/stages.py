@@ -1,0 +1,20 @@
+"""What every command that ends a stage does: note it in the recipe, write the card anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Dataset = Annotated[Path, typer.Argument(metavar="DATASET", help="The dataset folder that `build` made.")]
+
+
+def finish_stage(folder: Path, stage: str, options: object, results: Mapping[str, Any]) -> None:
+    """Record a stage in `recipe.json` and render the card from what the folder holds now."""
+    from s1_mmalign.dataset_card.card import write_card
+    from s1_mmalign.dataset_card.recipe import record_stage
+
+    record_stage(folder, stage, options, results)
+    write_card(folder)
