@@ -2,25 +2,39 @@
 
 Exit codes: 0 done; 1 done, but something is wrong with the data (verify found problems, rows got no caption);
 2 the command or its input is wrong; 130 interrupted: run the same command again, every stage goes on where it was.
+With S1_MMALIGN_DEBUG=1 in the environment every error shows its traceback.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import typer
 
 from s1_mmalign.builder.shards import FolderError
 from s1_mmalign.builder.sources.packages import InputError
+from s1_mmalign.eval.models import EvaluateError
 from s1_mmalign.processing.captioners.base import CaptionerError
 from s1_mmalign.processing.commands.build import build
 from s1_mmalign.processing.commands.evaluate import card, evaluate
 from s1_mmalign.processing.commands.publish import export, push, verify
 from s1_mmalign.processing.commands.quickstart import quickstart
 from s1_mmalign.processing.commands.recaption import recaption
+from s1_mmalign.processing.journal import JournalError
+from s1_mmalign.processing.publish import PublishError
 
-USERS_MISTAKES = (FolderError, InputError, CaptionerError, ValueError, OSError)
+USERS_MISTAKES = (
+    FolderError,
+    InputError,
+    CaptionerError,
+    EvaluateError,
+    JournalError,
+    PublishError,
+    ValueError,
+    OSError,
+)
 """What ends in one line and exit code 2; anything else is a fault of this program and shows its traceback."""
 
 app = typer.Typer(
@@ -43,6 +57,8 @@ def main() -> None:
     try:
         app()
     except USERS_MISTAKES as error:
+        if os.environ.get("S1_MMALIGN_DEBUG"):
+            raise
         print(f"s1-mmalign: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:

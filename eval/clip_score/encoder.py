@@ -31,6 +31,10 @@ class Images:
     vectors: np.ndarray
     reasons: list[str | None]
 
+    def take(self, order: Sequence[int]) -> Images:
+        """Return the images in another order."""
+        return Images(self.vectors[list(order)], [self.reasons[index] for index in order])
+
 
 @functools.lru_cache(maxsize=2)
 def load_encoder(
@@ -65,10 +69,13 @@ class ClipEncoder:
             model_id, dtype=getattr(torch, dtype), output_loading_info=True, **where
         )
         if not (hasattr(model, "get_text_features") and hasattr(model, "get_image_features")):
-            raise ValueError(f"{model_id}: not a CLIP-like checkpoint ({type(model).__name__} has no image-text towers)")
+            raise ValueError(
+                f"{model_id}: not a CLIP-like checkpoint ({type(model).__name__} has no image-text towers)"
+            )
         if info["missing_keys"]:
             raise ValueError(f"{model_id}: weights are missing: {', '.join(sorted(info['missing_keys'])[:3])}")
-        self.tokenizer = AutoTokenizer.from_pretrained(model_id, **where)
+        # A literal "<|endoftext|>" in a caption is text, not the end of it.
+        self.tokenizer = AutoTokenizer.from_pretrained(model_id, split_special_tokens=True, **where)
         # The PIL backend gives the same pixels with and without torchvision.
         self.processor = AutoImageProcessor.from_pretrained(model_id, backend="pil", **where)
         self.device = torch.device(device or default_device())

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -33,6 +34,17 @@ class Texts:
     def truncated(self, max_tokens: int) -> list[bool]:
         """Which texts are longer than the model reads."""
         return [size > max_tokens for size in self.tokens]
+
+    def take(self, order: Sequence[int | None]) -> Texts:
+        """Return the texts in another order; None stands for no text (reason "text_none")."""
+        spans = [
+            range(self.starts[index], self.starts[index + 1]) if index is not None else range(0) for index in order
+        ]
+        rows = [row for span in spans for row in span]
+        starts = [0, *accumulate(len(span) for span in spans)]
+        tokens = [self.tokens[index] if index is not None else 0 for index in order]
+        reasons = [self.reasons[index] if index is not None else "text_none" for index in order]
+        return Texts(self.vectors[rows], starts, tokens, reasons)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""How predictable a text is; `pseudo_perplexity.py` is the `evaluate` metric."""

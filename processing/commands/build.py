@@ -37,7 +37,9 @@ def build(
     Every figure becomes a row, or a line of drops.jsonl with the reason. Run the same command again to go on after
     an interruption, or with more papers: what is done is not read again.
 
-    Example:  s1-mmalign build papers/ --metadata arxiv-metadata.jsonl --out my-dataset
+    \b
+    Example:
+      s1-mmalign build papers/ --metadata arxiv-metadata.jsonl --out my-dataset
     """
     from s1_mmalign.builder.build import build_dataset
     from s1_mmalign.builder.formats.pdf import PdfOptions
@@ -70,7 +72,8 @@ def say_built(manifest: Manifest, out: Path) -> None:
     for shard in manifest.shards:
         rows[shard.source] += shard.rows
     by_source = ", ".join(f"{count:,} {source}" for source, count in rows.most_common())
-    print(f"{out}: {manifest.rows:,} rows ({by_source or 'none'}) from {papers['with_rows']:,} of {papers['in']:,} papers.")
+    of_papers = f"{papers['with_rows']:,} of {papers['in']:,} papers"
+    print(f"{out}: {manifest.rows:,} rows ({by_source or 'none'}) from {of_papers}.")
     if manifest.drops:
         by_reason = ", ".join(f"{reason} {count:,}" for reason, count in sorted(manifest.drops.items()))
         print(f"Dropped, each with a line in {out / DROPS_NAME}: {by_reason}.")

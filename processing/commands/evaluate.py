@@ -29,14 +29,16 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of the sample, the controls and the bootstrap.")] = 0,
     device: Annotated[str | None, typer.Option(help="As torch names it; default: the accelerator if any.")] = None,
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = DEFAULTS.dtype,
-    batch_size: Annotated[int, typer.Option(help="Pairs that the CLIP-like model reads at once.")] = DEFAULTS.batch_size,
+    batch_size: Annotated[int, typer.Option(help="Pairs that the CLIP model reads at once.")] = DEFAULTS.batch_size,
 ) -> None:
     """Score raw captions against recaptions; writes report.json (and plots/ where matplotlib is installed).
 
     Caption lengths and grounding need no model. CLIPScore and pseudo-perplexity are measured where their model is
     named or cached, with the controls and confidence intervals that the comparison needs.
 
-    Example:  s1-mmalign evaluate my-dataset --clip-model openai/clip-vit-base-patch32 --device cuda
+    \b
+    Example:
+      s1-mmalign evaluate my-dataset --clip-model openai/clip-vit-base-patch32 --device cuda
     """
     evaluate_folder(
         dataset,
@@ -80,7 +82,9 @@ def card(
 
     The stages do it themselves; run it to set a name or a contact, or after a change by hand.
 
-    Example:  s1-mmalign card my-dataset --pretty-name "Figures of solid-state physics"
+    \b
+    Example:
+      s1-mmalign card my-dataset --pretty-name "Figures of solid-state physics"
     """
     from s1_mmalign.dataset_card.card import CardOptions, write_card
 

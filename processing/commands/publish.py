@@ -22,7 +22,9 @@ def verify(
 
     Exit code 0: all is as the manifest says; 1: it is not, each problem is a line.
 
-    Example:  s1-mmalign verify my-dataset --images 1000
+    \b
+    Example:
+      s1-mmalign verify my-dataset --images 1000
     """
     from s1_mmalign.processing.verify import verify_folder
 
@@ -52,7 +54,9 @@ def export(
     jsonl: all columns but the image, one JSON object a line. webdataset: tars of image, .json and .txt with an
     index. release: the layout in which S1-MMAlign was first published.
 
-    Example:  s1-mmalign export my-dataset --layout webdataset --out my-dataset-wds
+    \b
+    Example:
+      s1-mmalign export my-dataset --layout webdataset --out my-dataset-wds
     """
     from s1_mmalign.processing.export import export_dataset
 
@@ -62,5 +66,31 @@ def export(
     print(f"{out}: {result.rows:,} rows in {len(result.files):,} files, {sum(result.files.values()):,} bytes.")
 
 
-def push(dataset: Dataset) -> None:
-    """Placeholder until publish.py lands."""
+def push(
+    dataset: Dataset,
+    repo: Annotated[str, typer.Argument(metavar="REPO", help="user/name or organisation/name on the Hub.")],
+    private: Annotated[bool, typer.Option("--private", help="Make the repository private.")] = False,
+    revision: Annotated[str | None, typer.Option(help="Branch to commit to; made where it is missing.")] = None,
+    pr: Annotated[bool, typer.Option("--pr", help="Open a pull request instead of committing to main.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Remove data of other sources there.")] = False,
+    message: Annotated[str | None, typer.Option(help="Title of the commit.")] = None,
+) -> None:
+    """Verify a dataset folder and publish it on the Hub, visible in one commit.
+
+    The token is that of HF_TOKEN or of `hf auth login`. Interrupted, the same command goes on; repeated, it sends
+    nothing that is there already.
+
+    \b
+    Example:
+      s1-mmalign push my-dataset me/my-dataset --private
+    """
+    from s1_mmalign.processing.publish import PushOptions, push_dataset
+
+    options = PushOptions(private=private, revision=revision, pr=pr, replace=replace, message=message)
+    with Progress() as progress:
+        result = push_dataset(dataset, repo, options, progress)
+    if result.changed:
+        print(f"{result.url}: {result.shards_sent:,} shards sent, {result.bytes_sent / 1e6:,.1f} MB.")
+        print(f"Load it:  load_dataset({result.repo_id!r}, streaming=True)")
+    else:
+        print(f"{result.url}: nothing has changed since the last push.")

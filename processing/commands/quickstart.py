@@ -19,11 +19,13 @@ Open it:
 
 
 def quickstart(
-    out: Annotated[Path, typer.Option("--out", "-o", help="The dataset folder to make.")] = Path("s1-mmalign-quickstart"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to make.")] = Path("s1-mmalign-quickstart"),
 ) -> None:
     """Build, recaption, evaluate and describe a dataset from the sample papers. Needs no GPU, model or network.
 
-    Example:  s1-mmalign quickstart --out try-it
+    \b
+    Example:
+      s1-mmalign quickstart --out try-it
     """
     from s1_mmalign.eval.report import EvaluateOptions
     from s1_mmalign.processing.captioners.options import RecaptionOptions

@@ -19,7 +19,7 @@ WHO = "; ".join(f"{name}: {entry.summary}" for name, entry in CAPTIONERS.items()
 def recaption(
     dataset: Dataset,
     captioner: Annotated[str, typer.Option(help=f"Who writes. {WHO}.")] = DEFAULTS.captioner,
-    model: Annotated[str | None, typer.Option(help="Hub name or folder of the model, or its name on the server.")] = None,
+    model: Annotated[str | None, typer.Option(help="Hub name or folder, or the name on a server.")] = None,
     revision: Annotated[str | None, typer.Option(help="Commit, tag or branch of the model.")] = None,
     prompt: Annotated[str, typer.Option(help="A template's name, or the path of your own.")] = DEFAULTS.prompt,
     num_proc: Annotated[int, typer.Option(help="Processes, each with an engine on a GPU of its own.")] = 1,
@@ -44,7 +44,9 @@ def recaption(
     cite it. Each caption is journaled when it is done: killed at any moment and started again, the same command
     asks only for what is missing.
 
-    Example:  s1-mmalign recaption my-dataset --captioner vllm --model Qwen/Qwen3-VL-8B-Instruct --num-proc 8
+    \b
+    Example:
+      s1-mmalign recaption my-dataset --captioner vllm --model Qwen/Qwen3-VL-8B-Instruct --num-proc 8
     """
     options = RecaptionOptions(
         captioner=captioner,
