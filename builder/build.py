@@ -81,13 +81,8 @@ def extract_papers(
     options: BuildOptions, folder: Path, progress: Progress = lambda what, done, total: None
 ) -> Extracted:
     """Find the packages, and make every unit that `folder` does not hold yet."""
-    inputs = find_packages(options.papers)
+    inputs = known_packages(options)
     packages, drops = _without_repeated_ids(inputs.packages)
-    known = join_metadata([*options.metadata, *inputs.metadata_files], [package.paper_id for package in packages])
-    packages = [
-        replace(package, metadata=known[package.paper_id]) if package.paper_id in known else package
-        for package in packages
-    ]
     units = plan_units(packages, options)
     done = 0
 
@@ -101,6 +96,18 @@ def extract_papers(
     for unit in units:
         drops += read_drops(unit, folder)
     return Extracted(units, folder, drops, inputs)
+
+
+def known_packages(options: BuildOptions) -> Inputs:
+    """Find the packages that the options name, with what their metadata files know of them."""
+    inputs = find_packages(options.papers)
+    ids = [package.paper_id for package in inputs.packages]
+    known = join_metadata([*options.metadata, *inputs.metadata_files], ids)
+    inputs.packages = [
+        replace(package, metadata=known[package.paper_id]) if package.paper_id in known else package
+        for package in inputs.packages
+    ]
+    return inputs
 
 
 def write_dataset(

@@ -57,11 +57,10 @@ class PendingExtraction:
 def worker_pool(options: BuildOptions) -> Iterator[WorkerPool]:
     """Open a pool of `options.worker_count` processes; leaving it early stops them all at once."""
     # Forking a process that holds Arrow's threads can deadlock, hence a clean server to fork from.
-    if "forkserver" in multiprocessing.get_all_start_methods():
-        context = multiprocessing.get_context("forkserver")
+    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    context = multiprocessing.get_context(method)
+    if method == "forkserver":
         context.set_forkserver_preload([__name__])
-    else:
-        context = multiprocessing.get_context("spawn")
     pool = ProcessPool(
         max_workers=options.worker_count,
         max_tasks=PACKAGES_PER_WORKER,

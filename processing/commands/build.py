@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,10 +13,16 @@ from s1_mmalign.builder.shards import DROPS_NAME, Manifest
 from s1_mmalign.processing.commands.stages import finish_stage
 from s1_mmalign.processing.progress import Progress
 
+if TYPE_CHECKING:
+    from s1_mmalign.builder.options import BuildOptions
+
 
 def build(
     papers: Annotated[list[Path], typer.Argument(metavar="PAPERS...", help="Files or folders of papers.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The dataset folder to make or go on with.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The dataset folder to make or go on with.")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Write nothing: tell of each figure what became of it, and why.")
+    ] = False,
     source: Annotated[str | None, typer.Option(help=f"Source of all papers: {', '.join(SOURCES)}.")] = None,
     metadata: Annotated[
         list[Path] | None,
@@ -40,6 +46,7 @@ def build(
     \b
     Example:
       s1-mmalign build papers/ --metadata arxiv-metadata.jsonl --out my-dataset
+      s1-mmalign build --explain papers/2301.00001.tar.gz
     """
     from s1_mmalign.builder.build import build_dataset
     from s1_mmalign.builder.formats.pdf import PdfOptions
@@ -59,10 +66,23 @@ def build(
         timeout_s=timeout,
         memory_bytes=int(memory_gb * (1 << 30)),
     )
+    if explain:
+        _explain(options)
+        return
+    if out is None:
+        raise ValueError("--out: name the dataset folder to make (or use --explain to look at a paper)")
     with Progress() as progress:
         manifest = build_dataset(options, out, progress)
     finish_stage(out, "build", options, {"papers": manifest.papers, "rows": manifest.rows, "drops": manifest.drops})
     say_built(manifest, out)
+
+
+def _explain(options: BuildOptions) -> None:
+    from s1_mmalign.builder.build import known_packages
+    from s1_mmalign.builder.explain import explain_package
+
+    for package in known_packages(options).packages:
+        print("\n".join(explain_package(package, options.extract)), end="\n\n")
 
 
 def say_built(manifest: Manifest, out: Path) -> None:

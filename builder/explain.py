@@ -1,0 +1,78 @@
+"""For one paper, each figure: what became of it and why. Nothing is written."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import defaultdict
+from collections.abc import Iterator
+
+from s1_mmalign.builder.extract import Extraction, Row, extract_package
+from s1_mmalign.builder.options import ExtractOptions
+from s1_mmalign.builder.records import DISCIPLINES, LICENCE_CLASSES, SOURCES, Drop
+from s1_mmalign.builder.sources.packages import Package
+
+WIDTH = 100
+"""Letters of a line."""
+
+
+def explain_package(package: Package, options: ExtractOptions) -> list[str]:
+    """Read one package and tell what was found, as lines for a person."""
+    return list(explain(package, extract_package(package, options)))
+
+
+def explain(package: Package, extraction: Extraction) -> Iterator[str]:
+    """Tell what one package gave: the paper, its figures in order, and what gave no row."""
+    yield f"{package.key}  ({package.bytes:,} bytes, paper {package.paper_id})"
+    if extraction.rows:
+        yield from _paper(extraction.rows[0])
+    figures: dict[str, list[Row]] = defaultdict(list)
+    for row in extraction.rows:
+        figures[row["figure_id"]].append(row)
+    drops: dict[str, list[Drop]] = defaultdict(list)
+    for drop in extraction.drops:
+        drops[drop.where.partition(" ")[0]].append(drop)
+    for figure_id, rows in figures.items():
+        yield ""
+        yield from _figure(figure_id, rows, drops.pop(figure_id, []))
+    if drops:
+        yield ""
+        yield "No row:"
+        for dropped in drops.values():
+            yield from (_drop(drop) for drop in dropped)
+    dropped_count = len(extraction.drops)
+    yield ""
+    yield f"{len(figures)} figures, {len(extraction.rows)} rows, {dropped_count} drops."
+
+
+def _paper(row: Row) -> Iterator[str]:
+    discipline = DISCIPLINES[row["discipline"]] if row["discipline"] is not None else "unknown discipline"
+    licence = f"{row['licence'] or 'no licence given'} ({LICENCE_CLASSES[row['licence_class']]})"
+    yield f"  title     {_short(row['title'] or 'none found')}"
+    yield f"  abstract  {_short(row['abstract'] or 'none found')}"
+    yield f"  known as  {SOURCES[row['source']]}, {discipline}, {licence}"
+
+
+def _figure(figure_id: str, rows: list[Row], drops: list[Drop]) -> Iterator[str]:
+    first = rows[0]
+    label = f", label {first['figure_label']}" if first["figure_label"] else ""
+    yield f"Figure {first['figure_number'] or '(unnumbered)'}  [{figure_id}{label}]"
+    yield f"  caption   {_short(first['caption'] or 'none; only its panels have one')}"
+    contexts = first["citation_contexts"]
+    yield f"  cited by  {len(contexts)} paragraphs" + (f": {_short(contexts[0], 60)}" if contexts else "")
+    for row in rows:
+        panel = f"panel {row['panel'] or '?'}: " if row["panels"] > 1 else ""
+        words = f"  {_short(row['subcaption'], 50)}" if row["subcaption"] else ""
+        yield f"  row       {panel}{row['image_source']} -> {row['image_path']} {row['width']} x {row['height']}{words}"
+    yield from (_drop(drop) for drop in drops)
+
+
+def _drop(drop: Drop) -> str:
+    return f"  drop      {drop.where or 'the whole paper'}: {drop.reason}" + (
+        f" ({drop.detail})" if drop.detail else ""
+    )
+
+
+def _short(text: str, width: int = WIDTH - 12) -> str:
+    # What a stranger's paper says goes to a terminal: control characters must not get there.
+    plain = "".join(character if character.isprintable() else " " for character in text)
+    return textwrap.shorten(plain, width, placeholder=" …")
