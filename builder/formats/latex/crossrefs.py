@@ -1,0 +1,155 @@
+"""Commands that refer, and those that work with counters."""
+
+from __future__ import annotations
+
+import re
+
+from s1_mmalign.builder.formats.latex.events import Reference
+from s1_mmalign.builder.formats.latex.interpreter import Handler, Interpreter
+from s1_mmalign.builder.formats.latex.numbering import STYLES
+from s1_mmalign.builder.formats.latex.tokens import Token, lex
+
+_REFERENCE_NAME = re.compile(r"\\[A-Za-z]*(?:[rR]ef|REF)s?$")
+"""What a command that refers is called in any package: `\\figref`, `\\fullref`, `\\Crefs`…"""
+_NO_REFERENCE = frozenset(("\\href", "\\bibref", "\\phref", "\\doiref", "\\printref", "\\setref", "\\newref"))
+
+
+def refer(tex: Interpreter, token: str) -> None:
+    """`\\ref*{label}` and all that take one label (or, as `\\cref`, several in a row)."""
+    tex.star()
+    tex.optional()
+    if tex.peek() != "{":
+        return
+    labels = tex.words(tex.argument())
+    if labels:
+        tex.refer(Reference(token[1:], labels))
+
+
+def refer_to_range(tex: Interpreter, token: str) -> None:
+    """`\\crefrange{first}{last}`."""
+    tex.star()
+    first, last = tex.words(tex.argument()), tex.words(tex.argument())
+    if first and last:
+        tex.refer(Reference(token[1:], first, to=last))
+
+
+def hyper_reference(tex: Interpreter, token: str) -> None:
+    """`\\hyperref[label]{text}`: the text is printed, the label counts."""
+    target = tex.optional()
+    if target is not None:
+        tex.refer(Reference("hyperref", tex.words(target)))
+    else:
+        for _ in range(3):  # `\hyperref{url}{category}{name}{text}`
+            tex.argument()
+
+
+def _number(tex: Interpreter, tokens: list[Token]) -> int:
+    text = tex.words(tokens)
+    match = re.search(r"[-+]?\d{1,7}", text)
+    return int(match[0]) if match else 0
+
+
+def set_counter(tex: Interpreter, token: str) -> None:
+    """`\\setcounter{name}{n}`, `\\addtocounter`."""
+    name, value = tex.words(tex.argument()), _number(tex, tex.argument())
+    if not tex.in_package:
+        tex.counters.set(name, value + (tex.counters.values.get(name, 0) if token == "\\addtocounter" else 0))
+
+
+def step_counter(tex: Interpreter, token: str) -> None:
+    """`\\stepcounter{name}`, `\\refstepcounter`."""
+    name = tex.words(tex.argument())
+    if token == "\\refstepcounter":
+        tex.step(name)
+    else:
+        tex.counters.step(name)
+
+
+def new_counter(tex: Interpreter, token: str) -> None:
+    """`\\newcounter{name}[within]`."""
+    name, within = tex.words(tex.argument()), tex.optional()
+    tex.counters.set(name, 0)
+    if within:
+        tex.counters.count_within(name, tex.words(within), prefix=False)
+    tex.commands.setdefault(f"\\the{name}", the_counter)
+
+
+def count_within(tex: Interpreter, token: str) -> None:
+    """`\\numberwithin{figure}{section}`, `\\counterwithin*`, `\\@addtoreset` (which leaves the printing alone)."""
+    prefix = not tex.star() and token != "\\@addtoreset"
+    tex.optional()
+    name, within = tex.words(tex.argument()), tex.words(tex.argument())
+    tex.counters.count_within(name, within, prefix=prefix)
+
+
+def count_without(tex: Interpreter, token: str) -> None:
+    """`\\counterwithout{figure}{section}`."""
+    tex.star()
+    name = tex.words(tex.argument())
+    tex.argument()
+    tex.counters.count_without(name)
+
+
+def print_counter(tex: Interpreter, token: str) -> None:
+    """`\\arabic{figure}`, `\\@Alph\\c@figure`, `\\value{figure}`."""
+    if token.startswith("\\@"):
+        name = str(tex.character()).removeprefix("\\c@")
+    else:
+        name = tex.words(tex.argument())
+    style = STYLES.get(token.lstrip("\\@"), str)
+    tex.emit(style(tex.counters.values.get(name, 0)))
+
+
+def the_counter(tex: Interpreter, token: str) -> None:
+    """`\\thefigure` where the author has not defined it."""
+    tex.emit(tex.counters.printed(token.removeprefix("\\the")))
+
+
+def refer_by_name(tex: Interpreter, token: str) -> None:
+    """A command that nobody defines but that is named like a reference."""
+    refer(tex, token)
+
+
+def environment(tex: Interpreter, token: str) -> None:
+    """`\\begin{name}` or `\\end{name}` as written."""
+    tex.environment(token)
+
+
+def push_source(tex: Interpreter, source: str) -> None:
+    """Read `source` (a file, prepared) next. Any command in it that is named like a reference is taken for one."""
+    tokens = lex(source)
+    commands = tex.commands
+    for name in set(tokens).difference(commands):
+        if name[0] != "\\":
+            continue
+        if name[-1] == "}" and len(name) > 2:
+            commands[name] = environment
+        elif "ef" in name and _REFERENCE_NAME.match(name) and name not in _NO_REFERENCE:
+            commands[name] = refer_by_name
+            tex.guessed.add(name)
+    tex.push(tokens)
+
+
+COMMANDS: dict[str, Handler] = {
+    **dict.fromkeys(
+        ("\\ref", "\\cref", "\\Cref", "\\autoref", "\\Autoref", "\\eqref", "\\pageref", "\\nameref", "\\subref", "\\vref",
+         "\\Vref", "\\labelcref", "\\namecref", "\\cpageref", "\\fref", "\\Fref", "\\figref", "\\Figref", "\\zcref",
+         "\\fullref", "\\prettyref", "\\vpageref", "\\lcnamecref", "\\refstar", "\\subfigref", "\\zref"),
+        refer,
+    ),
+    **dict.fromkeys(("\\crefrange", "\\Crefrange", "\\cpagerefrange", "\\vrefrange", "\\refrange", "\\figrefrange"), refer_to_range),
+    "\\hyperref": hyper_reference,
+    **dict.fromkeys(("\\setcounter", "\\addtocounter"), set_counter),
+    **dict.fromkeys(("\\stepcounter", "\\refstepcounter"), step_counter),
+    "\\newcounter": new_counter,
+    **dict.fromkeys(("\\numberwithin", "\\counterwithin", "\\@addtoreset"), count_within),
+    "\\counterwithout": count_without,
+    **dict.fromkeys((*(f"\\{style}" for style in STYLES), *(f"\\@{style}" for style in STYLES), "\\value"), print_counter),
+    **{
+        f"\\the{counter}": the_counter
+        for counter in (
+            "part", "chapter", "section", "subsection", "subsubsection", "figure", "table", "equation", "subfigure",
+            "subtable", "footnote", "enumi", "page",
+        )
+    },
+}  # fmt: skip
