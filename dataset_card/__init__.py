@@ -1,0 +1,1 @@
+"""What we say of a dataset: its card, the recipe that made it, and the numbers on it."""

@@ -1,0 +1,142 @@
+"""The dataset card: README.md of a dataset folder, every number computed from the files beside it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from s1_mmalign.builder.shards import FolderError, Manifest, write_atomically
+from s1_mmalign.dataset_card import markdown
+from s1_mmalign.dataset_card.metadata import DEFAULT, OPEN, Config, configs, front_matter
+from s1_mmalign.dataset_card.recipe import load_recipe, record_stage
+from s1_mmalign.dataset_card.statistics import Statistics, collect_statistics
+from s1_mmalign.dataset_card.tables import card_tables
+from s1_mmalign.eval.summary import summary_lines
+
+CARD_NAME = "README.md"
+REPORT_NAME = "report.json"
+TEMPLATE = Path(__file__).with_name("template.md")
+EXTRACTIVE = "extractive"
+
+MAX_EXAMPLE_TEXT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class CardOptions:
+    """What the card says that no file beside it knows."""
+
+    pretty_name: str = "S1-MMAlign"
+    contact: str | None = None
+    """Who answers requests for removal: an address or a page; None: the repository's discussions."""
+
+    def __post_init__(self) -> None:
+        """Reject what cannot be meant."""
+        if not self.pretty_name.strip():
+            raise ValueError("pretty_name: a name is expected")
+
+
+def write_card(folder: Path, options: CardOptions | None = None) -> Path:
+    """Write README.md of a dataset folder and return its path; equal folders give equal bytes.
+
+    Options that are given are kept in the recipe, so the card can be written again without them after every
+    later stage.
+
+    Raises:
+        FolderError: `folder` is no dataset folder, or a file of it cannot be read.
+    """
+    if options is not None:
+        record_stage(folder, "card", options, {})
+    write_atomically(folder / CARD_NAME, render_card(folder))
+    return folder / CARD_NAME
+
+
+def render_card(folder: Path, repo_id: str | None = None) -> str:
+    """Return the card's text; the examples load `repo_id` where given, else this folder.
+
+    Raises:
+        FolderError: `folder` is no dataset folder, or a file of it cannot be read.
+    """
+    manifest = Manifest.load(folder)
+    recipe = load_recipe(folder)
+    options = _recorded_options(recipe)
+    statistics = collect_statistics(folder, manifest)
+    report = _report(folder)
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.globals.update(
+        code=markdown.code,
+        fenced=markdown.fenced,
+        fenced_json=markdown.fenced_json,
+        number=markdown.number,
+        share=markdown.share,
+        size=markdown.size,
+    )
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    text = template.render(
+        front_matter=front_matter(manifest, statistics, options.pretty_name),
+        options=options,
+        place=repo_id or "path/to/this/folder",
+        manifest=manifest,
+        statistics=statistics,
+        tables=card_tables(manifest, statistics),
+        configs=configs(manifest),
+        example_config=_example_config(configs(manifest)),
+        example=_example(statistics.example),
+        extractive_rows=sum(n for (model, _), n in statistics.captioners.items() if model == EXTRACTIVE),
+        report=report,
+        report_is_older=_is_older(report, statistics),
+        stages=[stage for stage in recipe["stages"] if stage["stage"] != "card"],
+    )
+    return text.rstrip() + "\n"
+
+
+def _recorded_options(recipe: dict[str, Any]) -> CardOptions:
+    stage = next((stage for stage in recipe["stages"] if stage["stage"] == "card"), None)
+    return CardOptions(**stage["options"]) if stage else CardOptions()
+
+
+def _example_config(known: list[Config]) -> Config | None:
+    """The source that the examples load: the largest; None where there are no rows."""
+    sources = [config for config in known if config.name not in (DEFAULT, OPEN)]
+    return max(sources, key=lambda config: config.rows, default=None)
+
+
+def _example(row: dict[str, Any] | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    return {key: _short(value) for key, value in row.items() if value is not None}
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_short(item) for item in value[:2]] + (["…"] if len(value) > 2 else [])
+    return markdown.shorten(value, MAX_EXAMPLE_TEXT) if isinstance(value, str) else value
+
+
+def _report(folder: Path) -> dict[str, Any] | None:
+    """The evaluation report and what it says in lines of text, None where there is no report."""
+    path = folder / REPORT_NAME
+    if not path.is_file():
+        return None
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            "summary": "\n".join(summary_lines(report)),
+            "models": Counter(report["dataset"]["recaption_models"]),
+            "rows": report["dataset"]["rows_with_recaption"],
+            "plots": [name for name in report["plots"]["files"] if name.endswith(".png")],
+        }
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise FolderError(f"{path}: cannot be read ({error!r}). Run `s1-mmalign evaluate {folder}` again.") from error
+
+
+def _is_older(report: dict[str, Any] | None, statistics: Statistics) -> bool:
+    """Whether the report measured other recaptions than the rows hold now."""
+    models = Counter[str]()
+    for (model, _), count in statistics.captioners.items():
+        models[model or "unknown"] += count
+    return report is not None and (report["rows"] != statistics.recaptioned or report["models"] != models)

@@ -1,0 +1,120 @@
+"""The dataset in other layouts: `jsonl`, `webdataset`, `release`. Equal input and options give equal bytes.
+
+An export appears under its name when it is complete; until then it is written beside it as `.<name>.partial`,
+which the next try removes.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from s1_mmalign.builder.shards import FolderError, Manifest
+from s1_mmalign.processing.export_release import write_release
+from s1_mmalign.processing.export_rows import Progress, iter_texts, sorted_shards
+from s1_mmalign.processing.export_webdataset import Text, write_webdataset
+
+Layout = Literal["jsonl", "webdataset", "release"]
+LAYOUTS: tuple[str, ...] = get_args(Layout)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """Which layout, and what it looks like."""
+
+    layout: Layout
+    text: Text = "recaption"
+    """webdataset: what the `.txt` holds; `recaption` is the raw caption where a row has none."""
+    shard_bytes: int = 1 << 30
+    """webdataset: bytes at which a tar ends."""
+    volume_bytes: int | None = 30 << 30
+    """release: bytes at which an archive is cut into volumes; None: never. The published one cuts at about 30 GB."""
+
+    def __post_init__(self) -> None:
+        """Reject what cannot be meant."""
+        if self.layout not in LAYOUTS:
+            raise ValueError(f"layout={self.layout!r}: one of {', '.join(LAYOUTS)} is expected")
+        if self.text not in get_args(Text):
+            raise ValueError(f"text={self.text!r}: one of {', '.join(get_args(Text))} is expected")
+        if self.shard_bytes <= 0:
+            raise ValueError(f"shard_bytes={self.shard_bytes!r}: a positive number is expected")
+        if self.volume_bytes is not None and self.volume_bytes <= 0:
+            raise ValueError(f"volume_bytes={self.volume_bytes!r}: a positive number, or None, is expected")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """What was written: rows, and the bytes of each file by its path under `out`."""
+
+    rows: int
+    files: dict[str, int]
+
+
+def export_dataset(
+    folder: Path, out: Path, options: ExportOptions, progress: Progress = lambda what, done, total: None
+) -> ExportResult:
+    """Write the dataset in another layout.
+
+    Args:
+        folder: the dataset folder.
+        out: the file (`jsonl`; replaced if it exists) or the new folder (other layouts) to write.
+        options: see `ExportOptions`.
+        progress: called with ("rows", written, of all).
+
+    Raises:
+        FolderError: `folder` is no dataset, a shard cannot be read, or `out` exists and is not empty.
+    """
+    manifest = Manifest.load(folder)
+    _check_out(folder, out, options.layout)
+    partial = out.with_name(f".{out.name}.partial")
+    _remove(partial)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if options.layout == "jsonl":
+            write_jsonl(folder, manifest, partial, progress)
+        else:
+            partial.mkdir()
+            if options.layout == "webdataset":
+                write_webdataset(folder, manifest, partial, options.text, options.shard_bytes, progress)
+            else:
+                write_release(folder, manifest, partial, options.volume_bytes, progress)
+        partial.replace(out)
+    finally:
+        _remove(partial)
+    paths = sorted(path for path in out.rglob("*") if path.is_file()) if out.is_dir() else [out]
+    names = {path: path.relative_to(out).as_posix() if out.is_dir() else out.name for path in paths}
+    return ExportResult(manifest.rows, {names[path]: path.stat().st_size for path in paths})
+
+
+def write_jsonl(folder: Path, manifest: Manifest, out: Path, progress: Progress) -> None:
+    """Write every row as one JSON object a line: all columns but the image, class labels as their names."""
+    done = 0
+    with out.open("w", encoding="utf-8", newline="\n") as file:
+        for shard in sorted_shards(manifest):
+            for row in iter_texts(folder, shard):
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                done += 1
+                progress("rows", done, manifest.rows)
+
+
+def _check_out(folder: Path, out: Path, layout: Layout) -> None:
+    if out.resolve() == folder.resolve() or folder.resolve() in out.resolve().parents:
+        raise FolderError(f"{out}: is inside the dataset folder. Name a place beside it with --out.")
+    if layout == "jsonl":
+        if out.is_dir():
+            raise FolderError(
+                f"{out}: is a folder; the layout jsonl writes one file. Name it with --out {out}/rows.jsonl."
+            )
+    elif out.is_file() or (out.is_dir() and any(out.iterdir())):
+        raise FolderError(f"{out}: exists already. Remove it, or name a new folder with --out.")
+
+
+def _remove(path: Path) -> None:
+    """Remove what an earlier, interrupted export left."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,290 @@
+"""A push ends in the right revision or in none, whatever the Hub answers, and anyone can load what it published."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import huggingface_hub.constants
+import pyarrow as pa
+import pytest
+
+from s1_mmalign.builder.records import Drop
+from s1_mmalign.builder.shards import SCHEMA, FolderError, Manifest, Shard, write_shard
+from s1_mmalign.dataset_card.card import write_card
+from s1_mmalign.processing.publish import PublishError, PushOptions, push_dataset
+from s1_mmalign.processing.retry import RetryPolicy
+from tests.dataset_card.small_dataset import default_rows, make_folder, recaptioned, row
+from tests.hub.server import DROP_CONNECTION, READ_TOKEN, WRITE_TOKEN, LoopbackHub
+
+REPO = "tester/figures"
+QUICK = RetryPolicy(tries=4, first_wait_s=0.01, longest_wait_s=0.05)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = make_folder(tmp_path / "dataset")
+    write_card(folder)
+    return folder
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    with LoopbackHub(tmp_path / "hub") as hub:
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.url)
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "no-login"))
+        monkeypatch.setenv("HF_TOKEN", WRITE_TOKEN)
+        yield hub
+
+
+def push(folder, **options):
+    return push_dataset(folder, REPO, PushOptions(retry=QUICK, **options))
+
+
+def elsewhere(hub, tmp_path, code, *arguments, token=WRITE_TOKEN):
+    """Run code in a process of its own, which knows the hub by its environment alone."""
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **hub.environment(tmp_path / "hf", token)}
+    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "hf_write_token" not in done.stdout + done.stderr
+    return done.stdout
+
+
+def published(hub, ref="main"):
+    return set(hub.repo(REPO).head(ref).files) - {".gitattributes"}
+
+
+def shards_of(folder):
+    return {shard.path for shard in Manifest.load(folder).shards}
+
+
+def test_what_was_pushed_loads_from_the_hub_without_this_project(hub, folder, tmp_path):
+    elsewhere(
+        hub, tmp_path,
+        """
+        import sys
+        from pathlib import Path
+        from s1_mmalign.processing.publish import push_dataset
+        push_dataset(Path(sys.argv[1]), sys.argv[2])
+        """,
+        folder, REPO,
+    )  # fmt: skip
+    printed = elsewhere(
+        hub, tmp_path,
+        """
+        import json, sys
+        from datasets import get_dataset_config_names, load_dataset
+        repo = sys.argv[1]
+        stream = load_dataset(repo, "arxiv", streaming=True)
+        streamed = [(row["image_path"], row["image"].size, row["caption"]) for split in stream for row in stream[split]]
+        whole = {name: load_dataset(repo, name).num_rows for name in get_dataset_config_names(repo)}
+        names = load_dataset(repo, split="test").features["source"].names
+        assert not any(name.startswith("s1_mmalign") for name in sys.modules)
+        print(json.dumps([streamed, whole, names]))
+        """,
+        REPO, token=None,
+    )  # fmt: skip
+    streamed, whole, names = json.loads(printed)
+    rows = [one for one in default_rows() if one["source"] == 0]
+    assert sorted(streamed) == sorted([one["image_path"], [24, 26], one["caption"]] for one in rows)
+    assert whole == {
+        "default": {"train": 16, "test": 4}, "arxiv": {"train": 10, "test": 2},
+        "biorxiv": {"train": 6, "test": 2}, "open": {"train": 8, "test": 2},
+    }  # fmt: skip
+    assert names[:2] == ["arxiv", "biorxiv"]
+
+
+def test_one_commit_makes_everything_visible_and_nothing_private_leaves_the_folder(hub, folder):
+    (folder / "notes.txt").write_text("my own")
+    result = push(folder)
+    assert [commit.title for commit in hub.history(REPO)] == ["20 rows of 16 papers", "initial commit"]
+    assert hub.history(REPO)[0].id == result.commit
+    assert result.changed
+    beside = {"README.md", "manifest.json", "drops.jsonl"}
+    assert published(hub) == shards_of(folder) | beside
+    assert result.shards_sent == len(shards_of(folder))
+
+
+def test_the_published_card_loads_the_repository_and_the_local_one_the_folder(hub, folder):
+    local = (folder / "README.md").read_text()
+    push(folder)
+    card = hub.text(REPO, "README.md")
+    assert f'load_dataset("{REPO}", "arxiv"' in card
+    assert card.replace(REPO, "path/to/this/folder") == local == (folder / "README.md").read_text()
+
+
+def test_a_second_push_sends_nothing_new_and_makes_no_commit(hub, folder):
+    first = push(folder)
+    hub.log.clear()
+    second = push(folder)
+    assert (second.commit, second.changed, second.shards_sent) == (first.commit, False, 0)
+    assert not hub.requests("PUT", "/lfs/")
+    assert not hub.requests("POST", "/commit/")
+
+
+def test_after_a_change_only_the_changed_shards_are_sent_and_stale_ones_go(hub, folder):
+    push(folder, private=True)
+    before = shards_of(folder)
+    manifest = Manifest.load(folder)
+    changed = next(shard for shard in manifest.shards if shard.path == "data/biorxiv/open/train-00000-of-00001.parquet")
+    gone = next(shard for shard in manifest.shards if shard.path == "data/arxiv/open/train-00001-of-00002.parquet")
+    rows = [recaptioned(one) for one in pa.parquet.read_table(folder / changed.path).to_pylist()]
+    written = write_shard(folder / changed.path, [pa.Table.from_pylist(rows, schema=SCHEMA)])
+    manifest.shards.remove(changed)
+    manifest.shards.remove(gone)
+    manifest.shards.append(Shard(changed.path, *written, changed.source, changed.licence_class, changed.split))
+    left = {
+        one for shard in manifest.shards for one in pa.parquet.read_table(folder / shard.path)["paper_id"].to_pylist()
+    }
+    manifest.papers = {"in": len(left) + 2, "with_rows": len(left), "dropped": 2}
+    manifest.save(folder)
+    (folder / gone.path).unlink()
+    hub.log.clear()
+    result = push(folder, private=True)
+    assert (result.shards_sent, result.changed) == (1, True)
+    assert len(hub.requests("PUT", "/lfs/")) == 1
+    assert published(hub) & before == before - {gone.path}
+    assert len(hub.history(REPO)) == 3
+
+
+@pytest.mark.parametrize("status", [409, 412, 429, 500, 503, DROP_CONNECTION])
+def test_a_busy_hub_is_asked_again_until_the_commit_stands(hub, folder, status):
+    hub.fail("POST", "/commit/", status, times=2)
+    result = push(folder)
+    assert hub.history(REPO)[0].id == result.commit
+    assert len(hub.history(REPO)) == 2
+    assert len(hub.requests("PUT", "/lfs/")) == len(shards_of(folder))
+
+
+@pytest.mark.parametrize("status", [504, DROP_CONNECTION])
+def test_a_commit_whose_answer_was_lost_is_not_made_twice(hub, folder, status):
+    hub.fail("POST", "/commit/", status, after=True)
+    result = push(folder)
+    assert len(hub.history(REPO)) == 2
+    assert result.commit == hub.history(REPO)[0].id
+
+
+def test_a_push_that_failed_left_nothing_visible_and_goes_on_where_it_stopped(hub, folder):
+    hub.fail("POST", "/commit/", 500, times=99)
+    with pytest.raises(PublishError, match=r"answered 500.*the same command goes on"):
+        push(folder)
+    assert published(hub) == set()
+    hub.faults.clear()
+    hub.log.clear()
+    push(folder)
+    assert shards_of(folder) < published(hub)
+    assert not hub.requests("PUT", "/lfs/")
+
+
+def test_a_commit_that_came_between_is_built_upon(hub, folder):
+    push(folder)
+    make_folder(folder, [recaptioned(one) for one in default_rows()])
+    repo = hub.repo(REPO)
+    head = repo.head("main").id
+    original = hub.store.commit
+
+    def meanwhile(*arguments):
+        hub.store.commit = original
+        original(repo, "main", head, "somebody else's", lambda files: files.update(LICENSE=hub.store.put_small(b"CC0")))
+        return original(*arguments)
+
+    hub.store.commit = meanwhile
+    push(folder)
+    assert [commit.title for commit in hub.history(REPO)][:2] == ["20 rows of 16 papers", "somebody else's"]
+    assert "LICENSE" in published(hub)
+
+
+def test_damaged_data_is_never_published(hub, folder):
+    path = folder / sorted(shards_of(folder))[0]
+    data = path.read_bytes()
+    path.write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])
+    with pytest.raises(PublishError, match=r"1 problems; nothing was published(.|\n)*sha256 differs"):
+        push(folder)
+    assert hub.store.repos == {}
+
+
+def test_a_shard_that_changes_while_it_is_sent_is_never_committed(hub, folder):
+    path = folder / sorted(shards_of(folder))[0]
+
+    def swap(what, done, total):
+        if what == "shards" and done == 0:
+            path.write_bytes(path.read_bytes() + b"x")
+
+    with pytest.raises(PublishError, match="changed while it was sent"):
+        push_dataset(folder, REPO, PushOptions(retry=QUICK), swap)
+    assert published(hub) == set()
+
+
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [(None, "Set HF_TOKEN, or log in"), ("hf_wrong", "does not accept the token"), (READ_TOKEN, "may not write to")],
+)
+def test_a_missing_wrong_or_weak_token_is_said_plainly_and_never_shown(hub, folder, monkeypatch, token, words):
+    monkeypatch.delenv("HF_TOKEN")
+    if token:
+        monkeypatch.setenv("HF_TOKEN", token)
+    with pytest.raises(PublishError, match=words) as error:
+        push(folder)
+    assert "hf_wrong" not in str(error.value)
+    assert READ_TOKEN not in str(error.value)
+    assert hub.store.repos == {}
+
+
+def test_a_private_push_makes_a_private_repository_and_refuses_a_public_one(hub, folder):
+    push(folder, private=True)
+    assert hub.repo(REPO).private
+    push(folder)
+    hub.repo(REPO).private = False
+    with pytest.raises(PublishError, match="exists and is public"):
+        push(folder, private=True)
+
+
+def test_a_revision_is_a_branch_of_its_own_and_a_pull_request_leaves_main_alone(hub, folder):
+    push(folder, revision="v2")
+    assert published(hub) == set()
+    assert shards_of(folder) < published(hub, "v2")
+    result = push(folder, pr=True)
+    assert result.url.endswith("/discussions/1")
+    assert published(hub) == set()
+    assert shards_of(folder) < published(hub, "refs/pr/1")
+    with pytest.raises(ValueError, match="against main"):
+        PushOptions(pr=True, revision="v2")
+
+
+def test_data_of_other_sources_and_files_of_others_are_not_written_over_unasked(hub, folder, tmp_path):
+    push(folder)
+    medrxiv = make_folder(tmp_path / "medrxiv", [row(number, "medrxiv") for number in range(4)])
+    with pytest.raises(PublishError, match=r"holds data of arxiv, biorxiv.*--replace"):
+        push(medrxiv)
+    assert shards_of(folder) < published(hub)
+    push(medrxiv, replace=True)
+    assert not shards_of(folder) & published(hub)
+    strange = hub.store.create("tester/thesis", private=False)
+    hub.store.commit(strange, "main", None, "mine", lambda files: files.update({"a.tex": hub.store.put_small(b"x")}))
+    with pytest.raises(PublishError, match=r"did not write \(a\.tex\)"):
+        push_dataset(folder, "tester/thesis", PushOptions(retry=QUICK))
+
+
+def test_two_folders_that_race_for_one_repository_never_delete_each_others_data(hub, folder, tmp_path):
+    medrxiv = make_folder(tmp_path / "medrxiv", [row(number, "medrxiv") for number in range(4)])
+    original = hub.store.commit
+
+    def meanwhile(*arguments):
+        hub.store.commit = original
+        push(medrxiv)
+        return original(*arguments)
+
+    hub.store.commit = meanwhile
+    with pytest.raises(PublishError, match="holds data of medrxiv"):
+        push(folder)
+    assert shards_of(medrxiv) < published(hub)
+
+
+def test_nothing_to_publish_and_no_dataset_say_what_to_run(hub, tmp_path):
+    with pytest.raises(FolderError, match="s1-mmalign build"):
+        push(tmp_path / "nowhere")
+    with pytest.raises(FolderError, match="no rows"):
+        push(make_folder(tmp_path / "empty", [], [Drop("a", "", "timeout")]))
+    assert hub.store.repos == {}
