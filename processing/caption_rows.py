@@ -1,0 +1,210 @@
+"""Rows on their way to a caption: what identifies each, which are done already, and which are wanted."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+
+from s1_mmalign.builder.records import RECAPTION_COLUMNS
+from s1_mmalign.processing.captioners.base import Caption, Captioner
+from s1_mmalign.processing.captioners.identity import ModelIdentity
+from s1_mmalign.processing.captioners.options import RecaptionOptions
+from s1_mmalign.processing.checks import check
+from s1_mmalign.processing.journal import Entry, Journal
+from s1_mmalign.processing.prompt import FigureText, Prompt, load_template
+from s1_mmalign.processing.row_images import RowImages
+
+REPORT_COLUMNS: tuple[str, ...] = ("outcome", "prompt_tokens", "completion_tokens", "error")
+"""What a row of the result says of the run, beside RECAPTION_COLUMNS. `outcome` is kept (the row had this very
+caption), journal, engine, or failed."""
+
+ROWS_AT_ONCE = 64
+"""Rows that are read ahead together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """All rows of a run, so that each process can look ahead within its own share of them.
+
+    `rows` has the columns of the batches in the order in which they come, and beside them `index` (0, 1, 2…),
+    `shard` and `shard_row` (where in `folder` the image is), `recaptioned` (there is a recaption).
+    """
+
+    rows: Dataset
+    folder: Path
+    num_proc: int = 1
+
+    def share(self, rank: int) -> range:
+        """Return the rows of one process, as `Dataset.shard(contiguous=True)` cuts them."""
+        size, rest = divmod(len(self.rows), self.num_proc)
+        start = size * rank + min(rank, rest)
+        return range(start, start + size + (rank < rest))
+
+
+@dataclass(slots=True)
+class Row:
+    """A row on its way: what is asked, and once it is there the answer (RECAPTION_COLUMNS and REPORT_COLUMNS)."""
+
+    key: str
+    name: str
+    text: FigureText
+    prompt: Prompt
+    image: Callable[[], bytes | None]
+    answer: dict[str, Any] | None = None
+
+
+def row_key(name: str, image_sha256: str, words: str, identity: ModelIdentity, sampling: Mapping[str, Any]) -> str:
+    """Return the journal's key of one row: 32 hex digits over everything that decides its caption.
+
+    Args:
+        name: the row's `image_path`.
+        image_sha256: of the image's bytes.
+        words: the rendered prompt (`Captioner.key_text`).
+        identity: model and revision.
+        sampling: `Captioner.sampling`.
+    """
+    parts = [name, image_sha256, words, identity.name, identity.revision, sampling]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+class RowReader:
+    """Turns rows of the dataset into `Row`s: kept, known to the journal, or wanted from the engine."""
+
+    def __init__(
+        self,
+        options: RecaptionOptions,
+        captioner: type[Captioner],
+        identity: ModelIdentity,
+        journal: Journal | None,
+        ahead: Ahead | None,
+        rank: int,
+    ) -> None:
+        self._captioner = captioner
+        self._identity = identity
+        self._template = load_template(options.prompt, options.context_chars)
+        self._sampling = captioner.sampling(options)
+        self._label = captioner.prompt_label(self._template.label)
+        self._journal = journal
+        self._ahead = ahead
+        self._images = RowImages(ahead.folder) if ahead else None
+        self._share = ahead.share(rank) if ahead else range(0)
+        self._next = self._share.start
+        self._read: dict[int, Row] = {}
+        self._wanted: deque[Row] = deque()
+
+    def rows_of(self, batch: Mapping[str, Sequence[Any]]) -> list[Row]:
+        """Return the rows of a batch of `map`; each is returned once."""
+        if self._ahead is None:
+            return self._take_in(batch)
+        self._read_until(batch["index"][-1] + 1)
+        return [self._read.pop(index) for index in batch["index"]]
+
+    def next_wanted(self, room: int) -> Row | None:
+        """Return the next row that the engine must answer; looks ahead while under `room` rows are held."""
+        while not self._wanted and self._next < self._share.stop and len(self._read) < room:
+            self._read_until(self._next + ROWS_AT_ONCE)
+        return self._wanted.popleft() if self._wanted else None
+
+    @property
+    def finished(self) -> bool:
+        """All of this process's share has been handed out."""
+        return self._ahead is not None and self._next >= self._share.stop and not self._read
+
+    def close(self) -> None:
+        """Close the files."""
+        if self._images is not None:
+            self._images.close()
+        if self._journal is not None:
+            self._journal.close()
+
+    def answered(self, row: Row, entry: Entry, outcome: str) -> None:
+        """Give a row the engine's words, checked."""
+        checked = check(entry.text, entry.finish_reason, row.text, copies=self._captioner.copies)
+        row.answer = {
+            "recaption": checked.text,
+            "recaption_model": self._identity.label,
+            "recaption_prompt": self._label,
+            "recaption_key": row.key,
+            "recaption_finish_reason": entry.finish_reason,
+            "recaption_flags": list(checked.flags),
+            "outcome": outcome,
+            "prompt_tokens": entry.prompt_tokens,
+            "completion_tokens": entry.completion_tokens,
+            "error": None,
+        }
+
+    def failed(self, row: Row, caption: Caption) -> None:
+        """Give a row the answer that says why it has no caption."""
+        row.answer = dict.fromkeys((*RECAPTION_COLUMNS, *REPORT_COLUMNS)) | {
+            "recaption_finish_reason": "error",
+            "recaption_flags": [caption.flag],
+            "outcome": "failed",
+            "error": f"{row.name}: {caption.error}",
+        }
+
+    def _read_until(self, stop: int) -> None:
+        while self._ahead is not None and self._next < min(stop, self._share.stop):
+            end = min(self._next + ROWS_AT_ONCE, self._share.stop)
+            rows = self._take_in(self._ahead.rows[self._next : end])
+            self._read.update(zip(range(self._next, end), rows, strict=True))
+            self._next = end
+
+    def _take_in(self, batch: Mapping[str, Sequence[Any]]) -> list[Row]:
+        """Make rows of a batch, and see which of them are done."""
+        size = len(next(iter(batch.values())))
+        fields = [{name: values[index] for name, values in batch.items()} for index in range(size)]
+        rows = [self._row(values) for values in fields]
+        for row, values in zip(rows, fields, strict=True):
+            if values.get("recaption_key") == row.key and is_recaptioned(values):
+                own = {column: values.get(column) for column in RECAPTION_COLUMNS}
+                row.answer = dict.fromkeys(REPORT_COLUMNS) | own | {"outcome": "kept"}
+        missing = [row.key for row in rows if row.answer is None]
+        known = self._journal.get(missing) if self._journal is not None and missing else {}
+        for row in rows:
+            if row.answer is None and row.key in known:
+                self.answered(row, known[row.key], "journal")
+            elif row.answer is None:
+                self._wanted.append(row)
+        return rows
+
+    def _row(self, values: Mapping[str, Any]) -> Row:
+        text = FigureText.from_row(values)
+        prompt = self._template.render(text)
+        image = self._image_of(values)
+        sha256 = values.get("image_sha256") or hashlib.sha256(image() or b"").hexdigest()
+        words = self._captioner.key_text(prompt, text)
+        name = values.get("image_path") or ""
+        key = row_key(name, sha256, words, self._identity, self._sampling)
+        return Row(key, name, text, prompt, image)
+
+    def _image_of(self, values: Mapping[str, Any]) -> Callable[[], bytes | None]:
+        if self._images is not None:
+            images, shard, row = self._images, values["shard"], values["shard_row"]
+            return lambda: images.get(shard, row)
+        image = values.get("image")
+        return lambda: image_bytes(image)
+
+
+def is_recaptioned(values: Mapping[str, Any]) -> bool:
+    """Say whether a row has a recaption (the rows of `Ahead` only tell, and leave the text where it is)."""
+    return bool(values["recaptioned"]) if "recaptioned" in values else values.get("recaption") is not None
+
+
+def image_bytes(image: Any) -> bytes | None:
+    """Return the bytes of an `image` cell: a dict of bytes and path as stored, or a decoded picture."""
+    if image is None:
+        return None
+    if isinstance(image, Mapping):
+        data = image.get("bytes")
+        return data if data is not None or not image.get("path") else Path(image["path"]).read_bytes()
+    output = io.BytesIO()
+    image.save(output, "PNG")
+    return output.getvalue()
