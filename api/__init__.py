@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from s1_mmalign.builder.s1_mmalign import S1MMAlign, S1MMAlignConfig
     from s1_mmalign.dataset_card.card import write_card
     from s1_mmalign.eval.report import EvaluateOptions, evaluate_dataset
-    from s1_mmalign.processing.recaption import RecaptionOptions, Recaptioner, recaption_dataset
+    from s1_mmalign.processing.recaption import Recaptioner, RecaptionOptions, recaption_dataset
 
 _HOME = {
     "FEATURES": "builder.records",

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from s1_mmalign.builder.records import DISCIPLINES
+from s1_mmalign.builder.records import DISCIPLINES, TEXT_COLUMNS
 from s1_mmalign.builder.shards import DROPS_NAME, FolderError, Manifest, Shard, iter_tables
 
 LIGHT_COLUMNS: tuple[str, ...] = (
@@ -188,8 +188,7 @@ def _count_drops(folder: Path) -> Counter[tuple[str, bool]]:
 def _first_row(folder: Path, manifest: Manifest) -> dict[str, Any] | None:
     """The first row of the first training shard (else of the first shard) without its image."""
     shards = sorted(manifest.shards, key=lambda shard: (shard.split != "train", shard.path))
-    for shard in shards[:1]:
-        columns = [name for name in pq.read_schema(folder / shard.path).names if name != "image"]
-        for table in iter_tables(folder / shard.path, columns):
-            return table.slice(0, 1).to_pylist()[0]
-    return None
+    if not shards:
+        return None
+    with pq.ParquetFile(folder / shards[0].path) as file:
+        return next(file.iter_batches(batch_size=1, columns=list(TEXT_COLUMNS))).to_pylist()[0]

@@ -19,7 +19,7 @@ from s1_mmalign.processing.captioners.identity import ModelIdentity
 from s1_mmalign.processing.captioners.options import RecaptionOptions
 from s1_mmalign.processing.checks import check
 from s1_mmalign.processing.journal import Entry, Journal
-from s1_mmalign.processing.prompt import FigureText, Prompt, load_template
+from s1_mmalign.processing.prompt import FigureText, load_template
 from s1_mmalign.processing.row_images import RowImages
 
 REPORT_COLUMNS: tuple[str, ...] = ("outcome", "prompt_tokens", "completion_tokens", "error")
@@ -56,7 +56,6 @@ class Row:
     key: str
     name: str
     text: FigureText
-    prompt: Prompt
     image: Callable[[], bytes | None]
     answer: dict[str, Any] | None = None
 
@@ -89,9 +88,10 @@ class RowReader:
     ) -> None:
         self._captioner = captioner
         self._identity = identity
-        self._template = load_template(options.prompt, options.context_chars)
+        self.template = load_template(options.prompt, options.context_chars)
+        """What rows are asked with."""
         self._sampling = captioner.sampling(options)
-        self._label = captioner.prompt_label(self._template.label)
+        self._label = captioner.prompt_label(self.template.label)
         self._journal = journal
         self._ahead = ahead
         self._images = RowImages(ahead.folder) if ahead else None
@@ -177,13 +177,12 @@ class RowReader:
 
     def _row(self, values: Mapping[str, Any]) -> Row:
         text = FigureText.from_row(values)
-        prompt = self._template.render(text)
         image = self._image_of(values)
         sha256 = values.get("image_sha256") or hashlib.sha256(image() or b"").hexdigest()
-        words = self._captioner.key_text(prompt, text)
+        words = self._captioner.key_text(self.template, text)
         name = values.get("image_path") or ""
         key = row_key(name, sha256, words, self._identity, self._sampling)
-        return Row(key, name, text, prompt, image)
+        return Row(key, name, text, image)
 
     def _image_of(self, values: Mapping[str, Any]) -> Callable[[], bytes | None]:
         if self._images is not None:

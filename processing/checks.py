@@ -38,6 +38,9 @@ COPIED_WORDS = 12
 LOOP_RATIO = 0.22
 """zlib's size by the text's size. Dense captions of 500 to 1,000 characters lie above 0.45, loops below 0.15."""
 LOOP_CHARS = 300
+LOOP_PHRASE = 10
+LOOP_TIMES = 5
+"""A phrase of at most ten words that comes five times running."""
 
 _PREAMBLE = re.compile(
     r"""^(?:(?:sure|certainly|of\ course|okay|ok)\b[^\n:.!]{0,60}[:.!,]\s*)?
@@ -57,7 +60,6 @@ _NO_IMAGE = re.compile(
     r"|\bimage (?:is|was) (?:not|missing)\b|\bplease (?:provide|upload|attach|share) (?:an?|the) (?:image|figure)",
     re.IGNORECASE,
 )
-_LOOP = re.compile(r"\b(\w+(?:\W+\w+){0,9}?)(?:\W+\1\b){4,}", re.IGNORECASE)
 _MARKS = re.compile(r"\w+", re.UNICODE)
 _REFUSAL_AT_START = 300
 """Characters in which a refusal is looked for: further on, "cannot" is about the science."""
@@ -125,13 +127,24 @@ def up_to_last_sentence(text: str) -> str:
 
 def loops(text: str) -> bool:
     """Say whether a text goes round: a phrase five times running, a sentence three times, or all too compressible."""
-    if _LOOP.search(text):
+    if _repeats(_words(text)):
         return True
     sentences = [sentence.lower() for sentence in split_sentences(text) if len(sentence) > 20]
     if any(sentences.count(sentence) > 2 for sentence in set(sentences)):
         return True
     data = text.encode("utf-8", "replace")
     return len(data) >= LOOP_CHARS and len(zlib.compress(data)) < LOOP_RATIO * len(data)
+
+
+def _repeats(words: list[str]) -> bool:
+    """Say whether a phrase comes several times running: then each word equals the one a phrase before it."""
+    for phrase in range(1, min(LOOP_PHRASE, len(words) // LOOP_TIMES) + 1):
+        equal = 0
+        for earlier, word in zip(words, words[phrase:], strict=False):
+            equal = equal + 1 if word == earlier else 0
+            if equal >= phrase * (LOOP_TIMES - 1):
+                return True
+    return False
 
 
 def copied(text: str, sources: list[str | None]) -> bool:

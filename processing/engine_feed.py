@@ -9,6 +9,7 @@ from typing import Any
 
 from s1_mmalign.processing.caption_rows import Row
 from s1_mmalign.processing.captioners.base import Caption, Captioner, CaptionRequest, RequestError
+from s1_mmalign.processing.prompt import Prompt, Template
 
 PREPARING_THREADS = 4
 
@@ -18,11 +19,15 @@ class EngineFeed:
 
     Args:
         make: makes the captioner.
+        template: what rows are asked with.
         more: called with the number of rows that may be held; returns the next row that wants a caption, or None.
     """
 
-    def __init__(self, make: Callable[[], Captioner], more: Callable[[int], Row | None], batch_size: int) -> None:
+    def __init__(
+        self, make: Callable[[], Captioner], template: Template, more: Callable[[int], Row | None], batch_size: int
+    ) -> None:
         self._make = make
+        self._template = template
         self._more = more
         self._batch_size = batch_size
         self._captioner: Captioner | None = None
@@ -83,7 +88,8 @@ class EngineFeed:
         except (OSError, ValueError, IndexError) as error:
             self._failed.append(Caption.failed(row.key, RequestError(str(error), "image_unreadable")))
             return
-        request = CaptionRequest(row.key, row.prompt, row.text, image)
+        prompt = self._template.render(row.text) if captioner.uses_prompt else Prompt("", "", "")
+        request = CaptionRequest(row.key, prompt, row.text, image)
         if captioner.needs_image and self._threads is not None:
             self._preparing.append((row.key, self._threads.submit(captioner.prepare, request)))
         else:

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 from datasets import ClassLabel
 
-from s1_mmalign.builder.records import FEATURES
+from s1_mmalign.builder.records import FEATURES, TEXT_COLUMNS
 from s1_mmalign.builder.shards import FolderError, Manifest, Shard, iter_tables
 
 Progress = Callable[[str, int, int], None]
 """Called as (what, done, total)."""
 
-TEXT_NAMES: tuple[str, ...] = tuple(name for name in FEATURES if name != "image")
+_BATCH_ROWS = 256
+"""Rows that are Python objects at once."""
 _LABELS = {name: feature.names for name, feature in FEATURES.items() if isinstance(feature, ClassLabel)}
 
 
@@ -29,8 +30,9 @@ class Image(NamedTuple):
 
 def iter_texts(folder: Path, shard: Shard) -> Iterator[dict[str, Any]]:
     """Yield a shard's rows without their images, class labels as names."""
-    for table in iter_tables(folder / shard.path, TEXT_NAMES):
-        yield from map(_named, table.to_pylist())
+    for table in iter_tables(folder / shard.path, list(TEXT_COLUMNS)):
+        for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
+            yield from map(_named, batch.to_pylist())
 
 
 def iter_pairs(folder: Path, shard: Shard) -> Iterator[tuple[dict[str, Any], Image]]:
@@ -40,7 +42,7 @@ def iter_pairs(folder: Path, shard: Shard) -> Iterator[tuple[dict[str, Any], Ima
         FolderError: a shard that cannot be read, or a row without an image.
     """
     for table in iter_tables(folder / shard.path):
-        for batch in table.to_batches(max_chunksize=256):
+        for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
             for row in batch.to_pylist():
                 image = row.pop("image") or {}
                 if not image.get("bytes"):

@@ -22,7 +22,7 @@ import time
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -107,7 +107,8 @@ class JournalWriter:
 
 def encode(entry: Entry) -> bytes:
     """Return an entry as one line, checksum and line feed included."""
-    body = json.dumps(asdict(entry), ensure_ascii=False, separators=(",", ":"))[:-1].encode("utf-8", "replace")
+    fields = {name: getattr(entry, name) for name in Entry.__slots__}
+    body = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))[:-1].encode("utf-8", "replace")
     return body + b',"crc":"%08x"}\n' % zlib.crc32(body)
 
 

@@ -22,7 +22,7 @@ import json
 import re
 import tomllib
 from bisect import bisect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -70,7 +70,7 @@ class FigureText:
 
     def as_json(self) -> str:
         """Return all of it as one line of JSON, equal for equal words."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return json.dumps([getattr(self, name) for name in self.__slots__], ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,31 +108,40 @@ class Template:
         return f"{self.name}:{self.prompt_hash[:8]}"
 
     @cached_property
-    def _compiled(self) -> tuple[Any, Any, Any]:
+    def _parts(self) -> tuple[Callable[[Mapping[str, Any]], str], ...]:
+        """What renders system, context and question; a part without places is rendered once for all."""
         import jinja2
+        from jinja2.meta import find_undeclared_variables
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
         environment = ImmutableSandboxedEnvironment(
             undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
         )
+
+        def part(source: str) -> Callable[[Mapping[str, Any]], str]:
+            template = environment.from_string(source)
+            if find_undeclared_variables(environment.parse(source)):
+                return lambda words: template.render(words).strip()
+            text = template.render().strip()
+            return lambda words: text
+
         try:
-            system, context, question = map(environment.from_string, (self.system, self.context, self.question))
+            return part(self.system), part(self.context), part(self.question)
         except jinja2.TemplateError as error:
             raise PromptError(f"prompt {self.name}: {error}") from error
-        return system, context, question
 
     def render(self, text: FigureText) -> Prompt:
         """Fill in one figure's words, cleaned and cut to the budget.
 
         Raises:
-            PromptError: the template uses a name that does not exist.
+            PromptError: the template is no Jinja2, or uses a name that does not exist.
         """
         import jinja2
 
         fitted = fit(text, self.context_chars)
         words = {name: getattr(fitted, name) for name in FigureText.__slots__}
         try:
-            return Prompt(*(part.render(words).strip() for part in self._compiled))
+            return Prompt(*(part(words) for part in self._parts))
         except jinja2.TemplateError as error:
             known = ", ".join(words)
             raise PromptError(f"prompt {self.name}: {error}; a template may use {known}") from error

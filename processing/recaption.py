@@ -56,7 +56,7 @@ RESULT_FEATURES = Features(
 )
 
 Progress = Callable[[str, int, int], None]
-"""Called as (what, done, total): "rows" while captioning, "shards" while writing."""
+"""Called as (what, done, total): "texts" while reading, "rows" while captioning, "shards" while writing."""
 
 
 def recaption_dataset(
@@ -80,7 +80,7 @@ def recaption_dataset(
         PromptError, CaptionerError, JournalError: see there; the text says what to do.
     """
     options = options or RecaptionOptions()
-    manifest = Manifest.load(folder)
+    Manifest.load(folder)  # no dataset folder is told before anything else
     captioner = captioner_class(options.captioner)
     template = load_template(options.prompt, options.context_chars)
     identity = captioner.identify(options)
@@ -89,8 +89,9 @@ def recaption_dataset(
     summary = RecaptionSummary(identity.label, captioner.prompt_label(template.label))
     started = time.monotonic()
     with _locked(folder), _scratch(folder / WORK_FOLDER) as scratch:
+        manifest = Manifest.load(folder)
         finish_replacement(folder, manifest)
-        rows = _read_rows(folder, manifest, scratch)
+        rows = _read_rows(folder, manifest, scratch, progress)
         if options.limit is not None:
             rows = rows.select(range(min(options.limit, len(rows))))
         if len(rows):
@@ -122,7 +123,7 @@ def _scratch(work: Path) -> Iterator[Path]:
         yield Path(scratch)
 
 
-def _read_rows(folder: Path, manifest: Manifest, scratch: Path) -> Dataset:
+def _read_rows(folder: Path, manifest: Manifest, scratch: Path, progress: Progress) -> Dataset:
     """Copy the words of all rows, and where each row's image is, into one Arrow file that is mapped into memory."""
     path = scratch / "rows.arrow"
     schema = pa.schema(
@@ -146,6 +147,7 @@ def _read_rows(folder: Path, manifest: Manifest, scratch: Path) -> Dataset:
                     table = table.append_column(name, column)
                 writer.write_table(table.select(schema.names).cast(schema), max_chunksize=1000)
                 index += table.num_rows
+                progress("texts", index, manifest.rows)
     return Dataset.from_file(str(path))
 
 
@@ -180,12 +182,15 @@ def _map(
                 cache_file_name=str(scratch / "captions.arrow"),
                 new_fingerprint="recaption",
             )
+        except multiprocess.TimeoutError as error:  # what `map` makes of an interruption while workers are busy
+            raise (error.__context__ or error) from None
         except RuntimeError as error:
             if "abruptly died" not in str(error):
                 raise
             raise CaptionerError(
-                "a worker process died (killed, or out of memory). What it had captioned is in the journal: "
-                "run the same command again, with a smaller --num-proc if memory ran out."
+                "a worker process died (killed, out of memory, or started by a script that lacks "
+                "`if __name__ == '__main__':`). What it had captioned is in the journal: run the same command again, "
+                "with a smaller --num-proc if memory ran out."
             ) from error
         finally:
             recaptioner.close()

@@ -20,7 +20,7 @@ from s1_mmalign.processing.caption_rows import REPORT_COLUMNS, Ahead, Row, RowRe
 from s1_mmalign.processing.captioners.base import Caption, CaptionerError
 from s1_mmalign.processing.captioners.identity import ModelIdentity
 from s1_mmalign.processing.captioners.options import RecaptionOptions
-from s1_mmalign.processing.captioners.processes import die_with_parent, pin_device
+from s1_mmalign.processing.captioners.processes import follow_parent, pin_device
 from s1_mmalign.processing.captioners.registry import captioner_class
 from s1_mmalign.processing.engine_feed import EngineFeed
 from s1_mmalign.processing.journal import Entry, Journal, JournalWriter
@@ -97,14 +97,16 @@ class _Work:
         options = recaptioner.options
         captioner = captioner_class(options.captioner)
         if rank is not None:
-            die_with_parent()
+            follow_parent()
             if captioner.on_gpu:
                 pin_device(rank, options.tensor_parallel)
         identity = recaptioner.identity or captioner.identify(options)
         self._rank = rank or 0
         journal = _open_journal(recaptioner)
         self._rows = RowReader(options, captioner, identity, journal, recaptioner.ahead, self._rank)
-        self._feed = EngineFeed(lambda: captioner(options, identity), self._rows.next_wanted, options.batch_size)
+        self._feed = EngineFeed(
+            lambda: captioner(options, identity), self._rows.template, self._rows.next_wanted, options.batch_size
+        )
         self._writer = JournalWriter(recaptioner.journal, self._rank) if recaptioner.journal else None
         self._progress = recaptioner.progress
         self._done = 0

@@ -13,7 +13,6 @@ ABBREVIATIONS = frozenset({
 
 _END = re.compile(r"(?:[.!?…]+[\"'”’)\]]*(?=\s+\S)|[。！？])")
 _NEXT = re.compile(r"\s*([(\[\"'“‘]*)(\S)")
-_WORD_BEFORE = re.compile(r"([^\s(\[]+)$")
 _MATHS = re.compile(r"\$[^$]*\$")
 
 
@@ -47,13 +46,13 @@ def _ends_sentence(text: str, stop: re.Match[str]) -> bool:
     first = following.group(2)
     if not (first.isupper() or first.isdigit() or first in "$\\" or not first.isascii()):
         return False
-    before = _WORD_BEFORE.search(text, max(0, stop.start() - 40), stop.start())
-    word = before.group(1).lower() if before else ""
+    before = text[max(0, stop.start() - 40) : stop.start()].split()
+    word = before[-1].lstrip("([") if before else ""
     if word in ("al", "etc"):
         return first.isupper()
-    if len(word) == 1 and word.isalpha() and before is not None and before.group(1).isupper():
+    if len(word) == 1 and word.isupper():
         return not first.isupper() and not first.isdigit()  # an initial: "J. Smith"
-    return word not in ABBREVIATIONS
+    return word.lower() not in ABBREVIATIONS
 
 
 def cut_at_sentence(text: str, limit: int) -> str:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from s1_mmalign.processing.captioners.identity import ModelIdentity
 from s1_mmalign.processing.captioners.options import RecaptionOptions
-from s1_mmalign.processing.prompt import FigureText, Prompt
+from s1_mmalign.processing.prompt import FigureText, Prompt, Template
 
 
 class CaptionerError(Exception):
@@ -66,6 +66,8 @@ class Captioner(ABC):
     default_model: ClassVar[str | None] = None
     needs_image: ClassVar[bool] = True
     """False: requests carry no image bytes, and preparing them costs nothing."""
+    uses_prompt: ClassVar[bool] = True
+    """False: requests carry an empty prompt."""
     copies: ClassVar[bool] = False
     """True: captions are made of the paper's own sentences, so copying is no fault."""
     on_gpu: ClassVar[bool] = False
@@ -102,9 +104,9 @@ class Captioner(ABC):
         return label
 
     @classmethod
-    def key_text(cls, prompt: Prompt, text: FigureText) -> str:
+    def key_text(cls, template: Template, text: FigureText) -> str:
         """Return the words that decide the answer: what the journal's key is made of."""
-        return prompt.rendered
+        return template.render(text).rendered
 
     def default_capacity(self) -> int:
         """Return how many requests are kept open at once where the options do not say."""

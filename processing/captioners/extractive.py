@@ -3,7 +3,8 @@
 It works anywhere and invents nothing, but it sees no image: it is the placeholder that makes the whole pipeline
 run, and the baseline that a model must beat.
 
-1. The caption (and the panel's own) opens the text; of a caption that is too long, its first sentences.
+1. The caption (and the panel's own) opens the text; of a long one its first sentences, so that there is room for
+   the paragraphs that cite the figure.
 2. Sentences of the citing paragraphs, the abstract and the title are weighed by the words that they share with
    the caption, rare words counting more (inverse document frequency over all sentences at hand); a mention of
    the figure itself, and standing beside one, count extra.
@@ -26,7 +27,7 @@ from typing import Any
 from s1_mmalign.processing.captioners.base import Caption, Captioner
 from s1_mmalign.processing.captioners.identity import ModelIdentity
 from s1_mmalign.processing.captioners.options import RecaptionOptions
-from s1_mmalign.processing.prompt import FigureText, Prompt, clean
+from s1_mmalign.processing.prompt import FigureText, Template, clean
 from s1_mmalign.processing.sentences import cut_at_sentence, mentions, split_sentences
 
 NAME = "extractive"
@@ -34,6 +35,8 @@ VERSION = "extractive-v1"
 MOST_CHARS = 1000
 ENOUGH_CHARS = 500
 """Below this, sentences that share no word with the caption are taken too."""
+OPENING_CHARS = 700
+"""What caption and panel caption may take where there are citing paragraphs."""
 LONGEST_SENTENCE = 400
 SAME_SHARE = 0.7
 """A sentence of whose words so many are in one taken before says the same again."""
@@ -88,14 +91,15 @@ def compose(text: FigureText) -> str:
 
 def _opening(text: FigureText) -> str:
     """The caption and the panel's own, as sentences, within the limit."""
+    limit = OPENING_CHARS if text.contexts else MOST_CHARS
     caption, subcaption = _closed(clean(text.caption)), _closed(clean(text.subcaption))
     if subcaption and subcaption[:-1] not in caption:
         panel = f"Panel {clean(text.panel)}: " if text.panel else ""
-        own = cut_at_sentence(panel + subcaption, MOST_CHARS)
-        room = MOST_CHARS - len(own) - 1
+        own = cut_at_sentence(panel + subcaption, limit)
+        room = limit - len(own) - 1
         first = cut_at_sentence(caption, room) if caption and room > 80 else ""
         return f"{first} {own}".strip()
-    return cut_at_sentence(caption, MOST_CHARS)
+    return cut_at_sentence(caption, limit)
 
 
 def _closed(text: str) -> str:
@@ -164,6 +168,7 @@ class ExtractiveCaptioner(Captioner):
 
     name = NAME
     needs_image = False
+    uses_prompt = False
     copies = True
     notice = (
         "captioner: extractive. No model looks at the images: each recaption is composed of the raw caption and the "
@@ -192,7 +197,7 @@ class ExtractiveCaptioner(Captioner):
         return _rules()
 
     @classmethod
-    def key_text(cls, prompt: Prompt, text: FigureText) -> str:
+    def key_text(cls, template: Template, text: FigureText) -> str:
         """All words of the figure decide, and the rules."""
         return f"{_rules()}\0{text.as_json()}"
 

@@ -40,6 +40,10 @@ def identify_model(model: str, revision: str | None = None) -> ModelIdentity:
     Raises:
         CaptionerError: neither a folder, nor in the cache, nor to be found on the Hub.
     """
+    from s1_mmalign.processing.captioners.base import CaptionerError
+
+    if not model:
+        raise CaptionerError("this captioner has no default model: name one with --model")
     folder = Path(model)
     if folder.is_dir():
         name = folder.resolve().name

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -89,16 +90,17 @@ def pin_device(rank: int, size: int) -> None:
         os.environ[DEVICES] = ",".join(mine)
 
 
-def die_with_parent() -> None:
-    """End this process as soon as the one that started it is gone."""
+def follow_parent() -> None:
+    """Leave Ctrl-C to the process that started this one, and end as soon as that one is gone."""
     import multiprocess
 
     parent = multiprocess.parent_process()
     if parent is None:
         return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         wait([parent.sentinel])
         os._exit(1)
 
-    threading.Thread(target=watch, name="die-with-parent", daemon=True).start()
+    threading.Thread(target=watch, name="follow-parent", daemon=True).start()

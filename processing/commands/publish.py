@@ -48,6 +48,9 @@ def export(
     layout: Annotated[str, typer.Option(help=f"One of {', '.join(LAYOUTS)}.")] = "jsonl",
     text: Annotated[str, typer.Option(help="webdataset: what the .txt holds, recaption or caption.")] = "recaption",
     shard_mb: Annotated[int, typer.Option(help="webdataset: MiB of one tar.")] = 1024,
+    volume_bytes: Annotated[
+        int, typer.Option(help="release: bytes at which an archive is cut into volumes; 0: never.")
+    ] = 30 << 30,
 ) -> None:
     """Write the dataset in another layout; the same input gives the same bytes.
 
@@ -60,7 +63,12 @@ def export(
     """
     from s1_mmalign.processing.export import export_dataset
 
-    options = ExportOptions(layout=layout, text=text, shard_bytes=shard_mb << 20)  # type: ignore[arg-type]  # checked
+    options = ExportOptions(
+        layout=layout,  # type: ignore[arg-type]  # checked by the options, as is text
+        text=text,  # type: ignore[arg-type]
+        shard_bytes=shard_mb << 20,
+        volume_bytes=volume_bytes or None,
+    )
     with Progress() as progress:
         result = export_dataset(dataset, out, options, progress)
     print(f"{out}: {result.rows:,} rows in {len(result.files):,} files, {sum(result.files.values()):,} bytes.")

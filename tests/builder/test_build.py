@@ -11,11 +11,11 @@ import time
 
 import pyarrow as pa
 import pytest
-from tests.builder.small_papers import TEX, write_latex_package, write_papers
 
 from s1_mmalign.builder.build import build_dataset, locked
 from s1_mmalign.builder.options import BuildOptions, ExtractOptions
 from s1_mmalign.builder.shards import FolderError, Manifest, iter_tables
+from tests.builder.small_papers import TEX, write_latex_package, write_papers
 
 BUILD = """
 import sys

@@ -190,7 +190,7 @@ def test_the_card_says_what_wrote_the_recaptions_and_that_extractive_is_no_model
 def test_the_card_shows_the_report_and_says_what_was_not_measured(folder):
     assert "Not measured" in section(folder, "Quality")
     make_folder(folder, [recaptioned(one) for one in default_rows()])
-    evaluate_dataset(folder, EvaluateOptions(clip_model=None, perplexity_model=None))
+    evaluate_dataset(folder, EvaluateOptions(clip_model=None, perplexity_model=None, resamples=20, plots=False))
     quality = section(folder, "Quality")
     assert "20 of 20 rows have a recaption (tiny/model: 20)" in quality
     assert "CLIPScore: not measured" in quality

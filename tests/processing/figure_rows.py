@@ -59,7 +59,7 @@ def figure_row(index: int, **changes: Any) -> dict[str, Any]:
 def write_dataset(folder: Path, rows: list[dict[str, Any]], shards: int = 2, group_rows: int = 8) -> Path:
     """Write rows as a dataset folder of so many shards, in row groups of at most `group_rows`."""
     manifest = Manifest(papers={"in": 1, "with_rows": 1, "dropped": 0})
-    size = -(-len(rows) // shards)
+    size = -(-len(rows) // max(shards, 1))
     for number in range(shards):
         part = rows[number * size : (number + 1) * size]
         tables = [_table(part[start : start + group_rows]) for start in range(0, len(part), group_rows)]

@@ -15,7 +15,7 @@ def clock(monkeypatch):
 
 def test_a_log_gets_a_line_with_rate_and_eta_every_ten_seconds(clock, capsys):
     with Progress() as progress:
-        for done in range(0, 31):
+        for done in range(31):
             clock[0] = float(done)
             progress("papers", done, 100)
     assert capsys.readouterr().err.splitlines() == [

@@ -107,7 +107,7 @@ def test_wrong_templates_are_told(tmp_path: Path):
     with pytest.raises(PromptError, match=r"mine\.toml.*question"):
         load_template(str(path))
     path.write_text('name = "mine"\nsystem = "S"\ncontext = "{{ tilte }}"\nquestion = "Q"\n')
-    with pytest.raises(PromptError, match="tilte.*title"):
+    with pytest.raises(PromptError, match=r"tilte.*title"):
         load_template(str(path)).render(TEXT)
     assert "context-v1" in names()
 

@@ -226,15 +226,15 @@ def test_papers_are_spread_over_servers_and_each_stays_with_one(folder: Path, tm
 
 def test_a_server_that_is_away_ends_the_run_with_a_way_out(folder: Path):
     options = RecaptionOptions("openai", model="m", base_url=("http://127.0.0.1:9/v1",), retries=0)
-    with pytest.raises(CaptionerError, match="cannot be reached.*run the same command again"):
+    with pytest.raises(CaptionerError, match=r"cannot be reached.*run the same command again"):
         recaption_dataset(folder, options, say=quiet)
     assert all(row["recaption"] is None for row in read_rows(folder)) and consistent(folder)
 
 
 def test_a_wrong_model_name_ends_the_run(folder: Path, tmp_path: Path):
-    with caption_server(tmp_path / "log", "--when", "sample", "--status", "404") as url:
-        with pytest.raises(CaptionerError, match="model's name"):
-            recaption_dataset(folder, RecaptionOptions("openai", model="wrong", base_url=(url,)), say=quiet)
+    server = caption_server(tmp_path / "log", "--when", "sample", "--status", "404")
+    with server as url, pytest.raises(CaptionerError, match="model's name"):
+        recaption_dataset(folder, RecaptionOptions("openai", model="wrong", base_url=(url,)), say=quiet)
 
 
 def test_an_error_of_a_worker_process_reaches_the_user(folder: Path):
@@ -245,9 +245,9 @@ def test_an_error_of_a_worker_process_reaches_the_user(folder: Path):
 
 def test_refusals_without_end_stop_the_run(tmp_path: Path):
     folder = write_dataset(tmp_path / "dataset", [figure_row(index) for index in range(80)])
-    with caption_server(tmp_path / "log", "--when", "sample") as url:
-        with pytest.raises(CaptionerError, match="64 rows one after another"):
-            recaption_dataset(folder, RecaptionOptions("openai", model="m", base_url=(url,)), say=quiet)
+    server = caption_server(tmp_path / "log", "--when", "sample")
+    with server as url, pytest.raises(CaptionerError, match="64 rows one after another"):
+        recaption_dataset(folder, RecaptionOptions("openai", model="m", base_url=(url,)), say=quiet)
 
 
 def test_recaptioner_maps_any_dataset_with_images(tmp_path: Path):
@@ -294,3 +294,8 @@ def test_wrong_options_are_told_with_the_way_out(folder: Path, tmp_path: Path, m
     assert parse_engine(["a=1", 'b={"c": true}', "d=text"]) == {"a": 1, "b": {"c": True}, "d": "text"}
     with pytest.raises(ValueError, match="name=value"):
         parse_engine(["nothing"])
+
+
+def test_a_dataset_without_rows_is_no_error(tmp_path: Path):
+    folder = write_dataset(tmp_path / "dataset", [], shards=0)
+    assert recaption_dataset(folder, say=quiet).rows == 0

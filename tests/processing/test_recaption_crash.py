@@ -10,8 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-import pytest
+from typing import IO
 
 from s1_mmalign.builder.shards import Manifest, sha256_of
 from tests.processing.caption_server import asked, caption_server
@@ -31,10 +30,16 @@ if __name__ == "__main__":
 """
 
 
-def start(folder: Path, options: dict, script: Path) -> subprocess.Popen[str]:
+def start(
+    folder: Path, options: dict, script: Path, stderr: IO[str] | None = None, group: bool = False
+) -> subprocess.Popen[str]:
     script.write_text(RUN)
     command = [sys.executable, str(script), str(folder), json.dumps(options)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    # USE_TORCH=0: `datasets` imports torch where it finds it, a second and more that most of these runs can spare
+    torch = {} if options["captioner"] in ("vllm", "transformers") else {"USE_TORCH": "0"}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=os.environ | torch, start_new_session=group
+    )
 
 
 def finish(process: subprocess.Popen[str]) -> dict[str, int]:
@@ -88,8 +93,7 @@ def test_a_run_killed_at_many_moments_ends_with_each_row_captioned_once(tmp_path
     moments: list[Callable[[], bool]] = [
         lambda: any((folder / ".s1-mmalign").glob("recaption-*.tmp")),
         lambda: len(asked(log)) >= 1,
-        lambda: len(journaled(folder)) >= 10,
-        lambda: len(journaled(folder)) >= 35,
+        lambda: len(journaled(folder)) >= 25,
         lambda: len(journaled(folder)) >= ROWS,
         lambda: first.stat().st_mtime_ns != untouched[0],
         lambda: (folder / ".s1-mmalign" / "replacing.json").exists(),
@@ -103,7 +107,7 @@ def test_a_run_killed_at_many_moments_ends_with_each_row_captioned_once(tmp_path
             again = {name_of(sample) for sample in asked(log)[before:]} & known
             assert not again, "rows of the journal were asked for again"
         result = finish(start(folder, options, tmp_path / "run.py"))
-        assert kills >= 6
+        assert kills >= 5
         assert sum(result.values()) == ROWS
         assert_each_row_once(folder, ROWS)
         assert len(asked(log)) <= ROWS + kills * IN_FLIGHT
@@ -114,44 +118,55 @@ def test_a_run_killed_at_many_moments_ends_with_each_row_captioned_once(tmp_path
     assert left <= {"journal", "lock"}
 
 
-def test_workers_end_with_the_run_that_started_them_and_lose_nothing(tmp_path: Path):
+def test_a_killed_worker_ends_the_run_and_a_killed_run_ends_its_workers(tmp_path: Path):
+    """With two workers: one is killed, then the next run is, and a third with one process finishes."""
     folder = write_dataset(tmp_path / "dataset", [figure_row(index) for index in range(ROWS)])
     log = tmp_path / "log"
     with caption_server(log, "--delay", "0.1") as url:
         options = {"captioner": "openai", "model": "m", "base_url": [url], "in_flight": 2, "num_proc": 2}
-        process = start(folder, options, tmp_path / "run.py")
-        assert kill_when(process, lambda: len(journaled(folder)) >= 8)
+        with (tmp_path / "stderr").open("w+") as stderr:
+            process = start(folder, options, tmp_path / "run.py", stderr)
+            while len(journaled(folder)) < 6:
+                assert process.poll() is None
+                time.sleep(0.01)
+            worker = max((folder / ".s1-mmalign" / "journal").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+            os.kill(int(worker.stem.split("-")[-2]), signal.SIGKILL)
+            process.communicate(timeout=120)
+            stderr.seek(0)
+            said = stderr.read()
+        assert process.returncode == 1 and "a worker process died" in said and "run the same command" in said
+
+        known, before = set(journaled(folder)), len(asked(log))
+        assert kill_when(start(folder, options, tmp_path / "run.py"), lambda: len(journaled(folder)) >= len(known) + 6)
         time.sleep(1.5)
         quiet = len(asked(log))
         time.sleep(0.5)
         assert len(asked(log)) == quiet, "a worker outlived its run"
+        assert not {name_of(sample) for sample in asked(log)[before:]} & known
+
         known = set(journaled(folder))
-        result = finish(start(folder, options, tmp_path / "run.py"))
-    assert len(known) >= 8 and result == {"engine": ROWS - len(known), "journal": len(known), "kept": 0}
+        result = finish(start(folder, options | {"num_proc": 1}, tmp_path / "run.py"))
+    assert result == {"engine": ROWS - len(known), "journal": len(known), "kept": 0}
     assert not {name_of(sample) for sample in asked(log)[quiet:]} & known
     assert_each_row_once(folder, ROWS)
 
 
-def test_a_worker_that_is_killed_ends_the_run_with_a_way_out(tmp_path: Path):
+def test_ctrl_c_ends_the_run_and_its_workers_at_once(tmp_path: Path):
     folder = write_dataset(tmp_path / "dataset", [figure_row(index) for index in range(ROWS)])
     log = tmp_path / "log"
-    children = Path(f"/proc/{os.getpid()}/task")
-    if not children.exists():
-        pytest.skip("needs /proc to find the worker")
-    with caption_server(log, "--delay", "0.1") as url:
+    with caption_server(log, "--delay", "0.2") as url, (tmp_path / "stderr").open("w+") as stderr:
         options = {"captioner": "openai", "model": "m", "base_url": [url], "in_flight": 2, "num_proc": 2}
-        script = tmp_path / "run.py"
-        script.write_text(RUN)
-        command = [sys.executable, str(script), str(folder), json.dumps(options)]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        while len(journaled(folder)) < 6:
+        process = start(folder, options, tmp_path / "run.py", stderr, group=True)
+        while len(journaled(folder)) < 4:
             assert process.poll() is None
             time.sleep(0.01)
-        worker = max((folder / ".s1-mmalign" / "journal").iterdir(), key=lambda path: path.stat().st_mtime_ns)
-        os.kill(int(worker.stem.split("-")[-2]), signal.SIGKILL)
-        stderr = process.communicate(timeout=60)[1]
-        assert process.returncode == 1 and "a worker process died" in stderr and "run the same command" in stderr
-        known = len(journaled(folder))
-        result = finish(start(folder, options, tmp_path / "run.py"))
-    assert result["engine"] == ROWS - known
-    assert_each_row_once(folder, ROWS)
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=60)
+        stderr.seek(0)
+        said = stderr.read()
+        quiet = len(asked(log))
+        time.sleep(0.5)
+        assert len(asked(log)) == quiet < ROWS
+    assert process.returncode != 0 and said.rstrip().endswith("KeyboardInterrupt")
+    left = {path.name for path in (folder / ".s1-mmalign").iterdir()}
+    assert left <= {"journal", "lock"}

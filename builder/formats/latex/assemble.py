@@ -72,6 +72,8 @@ class Assembled:
 
 
 _DEEPEST = 200
+LOOSE = "text"
+"""The name of what stands in no float at all."""
 
 
 def assemble(events: Sequence[Event]) -> Assembled:
@@ -79,7 +81,30 @@ def assemble(events: Sequence[Event]) -> Assembled:
     result = Assembled()
     root = _tree(events)
     _collect(root, result)
+    _pair_by_order(result)
+    shown = {panel.picture.path for figure in result.figures if figure.caption for panel in figure.panels}
+    result.figures = [figure for figure in result.figures if figure.caption or not _all_in(figure, shown)]
+    result.uncaptioned = [picture for picture in result.uncaptioned if picture.path not in shown]
     return result
+
+
+def _all_in(figure: Found, shown: set[str | None]) -> bool:
+    paths = {panel.picture.path for panel in figure.panels}
+    return None not in paths and not figure.panel_captions and paths <= shown
+
+
+def _pair_by_order(result: Assembled) -> None:
+    """Give captions that stand apart from the pictures, as in old manuscripts, the floats without one in order."""
+    captions = [figure for figure in result.figures if figure.caption and figure.float_name == LOOSE and not figure.panels]
+    floats = [
+        figure for figure in result.figures
+        if not figure.caption and figure.panels and not figure.panel_captions
+    ]  # fmt: skip
+    if not captions or len(captions) != len(floats):
+        return
+    for caption, pictures in zip(captions, floats, strict=True):
+        caption.panels, caption.labels = pictures.panels, caption.labels + pictures.labels
+    result.figures = [figure for figure in result.figures if all(figure is not other for other in floats)]
 
 
 def _tree(events: Sequence[Event]) -> Node:
@@ -135,7 +160,7 @@ def _from_other(node: Node, result: Assembled) -> None:
 
 def _close_loose(loose: list[Picture | Caption | Label | Drawn | Break | Node], result: Assembled) -> None:
     """Pair pictures and captions that stand in the running text, outside any float or box."""
-    node = Node(Open("box", "text"), list(loose))
+    node = Node(Open("box", LOOSE), list(loose))
     loose.clear()
     if any(_is_figure_caption(i) for i in node.walk()):
         found = _figures(node, result)

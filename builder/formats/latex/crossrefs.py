@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from s1_mmalign.builder.formats.latex.arguments import commands
 from s1_mmalign.builder.formats.latex.events import Reference
 from s1_mmalign.builder.formats.latex.interpreter import Handler, Interpreter
 from s1_mmalign.builder.formats.latex.numbering import STYLES
@@ -131,25 +132,23 @@ def push_source(tex: Interpreter, source: str) -> None:
 
 
 COMMANDS: dict[str, Handler] = {
-    **dict.fromkeys(
-        ("\\ref", "\\cref", "\\Cref", "\\autoref", "\\Autoref", "\\eqref", "\\pageref", "\\nameref", "\\subref", "\\vref",
-         "\\Vref", "\\labelcref", "\\namecref", "\\cpageref", "\\fref", "\\Fref", "\\figref", "\\Figref", "\\zcref",
-         "\\fullref", "\\prettyref", "\\vpageref", "\\lcnamecref", "\\refstar", "\\subfigref", "\\zref"),
+    **commands(
+        "ref cref Cref autoref Autoref eqref pageref nameref subref vref Vref labelcref namecref cpageref fref Fref figref "
+        "Figref zcref fullref prettyref vpageref lcnamecref subfigref zref",
         refer,
     ),
-    **dict.fromkeys(("\\crefrange", "\\Crefrange", "\\cpagerefrange", "\\vrefrange", "\\refrange", "\\figrefrange"), refer_to_range),
+    **commands("crefrange Crefrange cpagerefrange vrefrange refrange figrefrange", refer_to_range),
     "\\hyperref": hyper_reference,
-    **dict.fromkeys(("\\setcounter", "\\addtocounter"), set_counter),
-    **dict.fromkeys(("\\stepcounter", "\\refstepcounter"), step_counter),
+    **commands("setcounter addtocounter", set_counter),
+    **commands("stepcounter refstepcounter", step_counter),
     "\\newcounter": new_counter,
-    **dict.fromkeys(("\\numberwithin", "\\counterwithin", "\\@addtoreset"), count_within),
+    **commands("numberwithin counterwithin @addtoreset", count_within),
     "\\counterwithout": count_without,
-    **dict.fromkeys((*(f"\\{style}" for style in STYLES), *(f"\\@{style}" for style in STYLES), "\\value"), print_counter),
-    **{
-        f"\\the{counter}": the_counter
-        for counter in (
-            "part", "chapter", "section", "subsection", "subsubsection", "figure", "table", "equation", "subfigure",
-            "subtable", "footnote", "enumi", "page",
-        )
-    },
-}  # fmt: skip
+    **{f"\\{mark}{style}": print_counter for style in STYLES for mark in ("", "@")},
+    "\\value": print_counter,
+    **commands(
+        "thepart thechapter thesection thesubsection thesubsubsection thefigure thetable theequation thesubfigure "
+        "thesubtable thefootnote theenumi thepage",
+        the_counter,
+    ),
+}

@@ -6,7 +6,7 @@ from functools import partial
 
 from s1_mmalign.builder.formats.latex.events import Label, Target
 from s1_mmalign.builder.formats.latex.interpreter import Frame, Handler, Interpreter
-from s1_mmalign.builder.formats.latex.structure import take
+from s1_mmalign.builder.formats.latex.arguments import take
 from s1_mmalign.builder.formats.latex.tokens import Token, spell
 
 _ONE_NUMBER = ("equation", "displaymath", "math", "multline", "dmath", "empheq")
@@ -17,6 +17,8 @@ _UNNUMBERED = ("displaymath", "math")
 
 def formula(tex: Interpreter, name: str, *, rows: bool) -> None:
     """`\\begin{equation}` and its kin: what stands between is passed on between `\\[` and `\\]`."""
+    if tex.frames and tex.frames[-1].kind == "formula":
+        tex.close_frame()  # its end is missing, as formulas hold no formulas
     base = name.rstrip("*")
     if base in _WITH_ARGUMENT:
         take(tex, "om")
@@ -61,7 +63,7 @@ def _number_row(tex: Interpreter, row: list[Token], numbered: bool) -> None:
     if "\\tag" in row or "\\tag*" in row:
         after = row[row.index("\\tag") + 1 :]
         closing = after.index("}") if "}" in after else 0
-        number = spell(token for token in after[:closing] if token not in "{*").strip()
+        number = spell(token for token in after[:closing] if token not in ("{", "*")).strip()
     elif numbered and "\\nonumber" not in row and "\\notag" not in row:
         number = _step(tex)
     else:
@@ -85,9 +87,8 @@ def subequations(tex: Interpreter, name: str) -> None:
     tex.begin(name, "subequations")
 
 
-ENVIRONMENTS = {
+ENVIRONMENTS: dict[str, Handler] = {
     **dict.fromkeys(_ONE_NUMBER, partial(formula, rows=False)),
     **dict.fromkeys(_NUMBER_PER_ROW, partial(formula, rows=True)),
     "subequations": subequations,
 }
-COMMANDS: dict[str, Handler] = {}

@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterable
 
-from s1_mmalign.builder.formats.latex.sources import SourceTree
+from s1_mmalign.builder.formats.latex.sources import MAX_NAME, SourceTree
 
 IMAGE_ENDINGS = (
     ".pdf", ".png", ".jpg", ".jpeg", ".eps", ".ps", ".svg", ".tif", ".tiff", ".gif", ".bmp", ".webp",
@@ -52,7 +52,7 @@ class GraphicsFinder:
         upload, the same by file name alone anywhere in the package.
         """
         asked = clean_name(asked)
-        if not asked or asked.endswith("/"):
+        if not asked or asked.endswith("/") or len(asked) > MAX_NAME:
             return None
         spellings = list(self._spellings(asked))
         for folder in self._search_folders():

@@ -18,8 +18,11 @@ from s1_mmalign.builder.formats.latex.tokens import CALLBACK, FILE_END, Token, T
 
 Handler = Callable[["Interpreter", str], None]
 
-BUDGET = 1_000_000
-"""Tokens that macros may expand to in one document: some fifty times what the largest honest papers need."""
+BUDGET = 500_000
+"""Tokens that macros may expand to in one document: many times what the largest honest papers need."""
+_COST_OF_ENVIRONMENT = 20
+MAX_FRAMES = 100
+"""Environments open at once: one more ends the innermost."""
 MAX_DEPTH = 30
 """Captions in captions and files in files that are followed."""
 
@@ -88,6 +91,8 @@ class Interpreter(TokenStack):
         """Commands that nobody has defined but whose name says what they do."""
         self.package_names: set[str] = set()
         self.document_class = ""
+        self.included_only: set[str] = set()
+        """What `\\includeonly` restricts `\\include` to, if anything."""
         self.used_levels: set[str] = set()
         """Sectioning commands that occurred."""
         self.abstract_start: int | None = None
@@ -142,7 +147,8 @@ class Interpreter(TokenStack):
 
     def emit(self, node: Token) -> None:
         """Pass a node on to the text being read."""
-        self.out.append(node)
+        if node != "":
+            self.out.append(node)
 
     def note(self, event: Event) -> None:
         """Note an event of the document, not of a package."""
@@ -151,6 +157,7 @@ class Interpreter(TokenStack):
 
     def after(self, tokens: Sequence[Token], then: Callable[[], None]) -> None:
         """Read `tokens` next, then call `then`."""
+        self.spend(len(tokens))
         self._callbacks += 1
         name = f"{CALLBACK}{self._callbacks}"
 
@@ -171,7 +178,7 @@ class Interpreter(TokenStack):
         meaning needs commands of LaTeX's inside that nothing here explains.
         """
         if name in self.builtins and isinstance(meaning, Macro):
-            if self.in_package or name in _UNALTERABLE:
+            if self.in_package or name in _UNALTERABLE or not self.spend(len(meaning.body)):
                 return
             if any(self._is_internal(token) for token in meaning.body):
                 return
@@ -203,6 +210,9 @@ class Interpreter(TokenStack):
 
     def begin(self, name: str, kind: str, *, own_text: bool = False, on_close: Callable[[], None] | None = None) -> Frame:
         """Open an environment; with `own_text`, what it holds is kept out of the paragraph around it."""
+        self.spend(_COST_OF_ENVIRONMENT)
+        if len(self.frames) >= MAX_FRAMES:
+            self.close_frame()
         frame = Frame(name, kind, on_close=on_close, start=len(self.out))
         if own_text:
             frame.out, frame.references = self.out, self.references

@@ -61,6 +61,8 @@ class Macro:
 
     def __call__(self, tex: Interpreter, token: str) -> None:
         """Replace a use of the macro by its body, the arguments filled in."""
+        if tex.budget < 0:
+            return
         if not self.parameters:
             if tex.spend(len(self.body)):
                 tex.push(self.body)
@@ -114,14 +116,15 @@ def xparse_parameters(spec: Sequence[Token]) -> tuple[Parameter, ...]:
             case "d" | "D" | "r" | "R":
                 opening, closing = str(stack.character()), str(stack.character())
                 default = tuple(stack.argument()) if kind in "DR" else (NO_VALUE,)
-                parameters.append(Parameter("optional", default, opening, closing))
+                if opening and closing:
+                    parameters.append(Parameter("optional", default, opening, closing))
             case "g" | "G":
                 default = tuple(stack.argument()) if kind == "G" else (NO_VALUE,)
                 parameters.append(Parameter("optional", default, "{", "}"))
             case "s":
                 parameters.append(Parameter("star", opening="*"))
             case "t":
-                parameters.append(Parameter("star", opening=str(stack.character())))
+                parameters.append(Parameter("star", opening=str(stack.character()) or "*"))
     return tuple(parameters)
 
 

@@ -78,7 +78,7 @@ class Counters:
                 self.count_within(counter, "chapter")
         if name.startswith(("revtex", "IEEE", "aip")):
             self._styles["section"] = "Roman"
-            self._within.pop("subsection")
+            self._within.pop("subsection", None)
             self._styles["subsection"] = "Alph"
 
     def count_within(self, counter: str, parent: str, *, prefix: bool = True) -> None:

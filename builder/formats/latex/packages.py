@@ -30,3 +30,14 @@ def is_worth_reading(path: str) -> bool:
     """Whether a style file is likely to hold macros that the paper's text uses."""
     stem = posixpath.splitext(posixpath.basename(path))[0]
     return stem not in _KNOWN and not _KNOWN_BEGINNINGS.match(stem)
+
+
+_MACRO_FILES = frozenset(
+    ("epsf", "psfig", "epsfig", "psfrag", "axodraw", "axodraw2", "feynman", "harvmac", "jytex", "phyzzx", "amstex", "amssym",
+     "xypic", "xyall", "pictex", "picins", "texdraw", "txsmac", "mssymb", "rotate", "aasms", "mn")
+)  # fmt: skip
+
+
+def is_macro_file(path: str) -> bool:
+    """Whether a file is a copy of old TeX macros that papers ship, by whatever ending it is called."""
+    return posixpath.splitext(posixpath.basename(path))[0].lower() in _MACRO_FILES

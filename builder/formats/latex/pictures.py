@@ -7,7 +7,7 @@ import re
 from s1_mmalign.builder.formats.latex.events import Close, Drawn, Open, Picture
 from s1_mmalign.builder.formats.latex.graphics import clean_name, parse_angle, parse_lengths, parse_options
 from s1_mmalign.builder.formats.latex.interpreter import Handler, Interpreter
-from s1_mmalign.builder.formats.latex.structure import take
+from s1_mmalign.builder.formats.latex.arguments import commands, named, skip, take
 from s1_mmalign.builder.formats.latex.tokens import Token, spell
 
 
@@ -18,7 +18,7 @@ def picture(
     """Note an image with the options of graphicx: trim, viewport (or bb), clip, angle, page."""
     options = options or {}
     asked = clean_name(asked)
-    if not asked:
+    if not asked or tex.depth:  # a mark inside a caption or heading is no figure
         return
     path = tex.images.find(asked) or (tex.images.find(asked + options["ext"]) if "ext" in options else None)
     if spare and path is None:
@@ -190,26 +190,28 @@ def boxed(tex: Interpreter, token: str) -> None:
     tex.after(content, lambda: tex.note(Close()))
 
 
+def animation(tex: Interpreter, token: str) -> None:
+    """`\\animategraphics[options]{rate}{prefix}{first}{last}`: its first frame."""
+    options = parse_options(_source(tex, tex.optional() or []))
+    _, prefix, first, _ = (tex.words(tex.argument()) for _ in range(4))
+    picture(tex, prefix + first, options)
+
+
 COMMANDS: dict[str, Handler] = {
-    **dict.fromkeys(
-        ("\\includegraphics", "\\includesvg", "\\includeinkscape", "\\pgfimage", "\\adjincludegraphics"),
-        include_graphics,
-    ),
+    **commands("includegraphics includesvg includeinkscape pgfimage adjincludegraphics", include_graphics),
     "\\adjustimage": adjust_image,
-    **dict.fromkeys(("\\psfig", "\\epsfig", "\\psfigure"), postscript_figure),
-    **dict.fromkeys(("\\epsfbox", "\\epsffile", "\\epsf", "\\BoxedEPSF", "\\psbox", "\\epsfilebox"), bare_postscript),
+    **commands("psfig epsfig psfigure", postscript_figure),
+    **commands("epsfbox epsffile epsf BoxedEPSF psbox", bare_postscript),
     "\\special": special,
-    **dict.fromkeys(("\\plotone", "\\plottwo", "\\plotfiddle"), plots),
-    **dict.fromkeys(("\\fig", "\\leftfig", "\\rightfig", "\\boxedfig", "\\rotatefig"), panel_figure),
+    **commands("plotone plottwo plotfiddle", plots),
+    **commands("fig leftfig rightfig boxedfig rotatefig", panel_figure),
     "\\includestandalone": include_standalone,
     "\\includepdf": include_pages,
+    "\\animategraphics": animation,
     "\\rotatebox": rotate_box,
     "\\parbox": boxed,
-    **dict.fromkeys(("\\graphicspath", "\\svgpath"), graphics_path),
+    **commands("graphicspath svgpath", graphics_path),
     "\\DeclareGraphicsExtensions": extensions,
-    **dict.fromkeys(
-        ("\\figsetplot", "\\figsetnum", "\\figsettitle", "\\figsetgrpnum", "\\figsetgrptitle", "\\figsetgrpnote"),
-        lambda tex, token: take(tex, "m"),
-    ),
-}  # fmt: skip
-ENVIRONMENTS: dict[str, Handler] = dict.fromkeys(("overpic", "overpic*", "Overpic"), overpic)
+    **commands("figsetplot figsetnum figsettitle figsetgrpnum figsetgrptitle figsetgrpnote", skip("m")),
+}
+ENVIRONMENTS: dict[str, Handler] = named("overpic overpic* Overpic", overpic)

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from s1_mmalign.builder.formats.latex import (
+    captions,
     conditionals,
     crossrefs,
     definitions,
+    drawings,
+    environments,
     floats,
     formulas,
+    inputs,
     pictures,
+    primitives,
     structure,
 )
 from s1_mmalign.builder.formats.latex.interpreter import Handler, Interpreter
 from s1_mmalign.builder.formats.latex.sources import SourceTree
 
+_MODULES = (
+    primitives, definitions, conditionals, inputs, structure, environments, formulas, crossrefs, pictures, drawings,
+    captions, floats,
+)  # fmt: skip
 ENVIRONMENTS: dict[str, Handler] = {
-    **structure.environments(),
-    **formulas.ENVIRONMENTS,
-    **pictures.ENVIRONMENTS,
-    **floats.environments(),
+    name: handler for module in _MODULES for name, handler in getattr(module, "ENVIRONMENTS", {}).items()
 }
 COMMANDS: dict[str, Handler] = {
-    **{f"\\{end}{{{name}}}": crossrefs.environment for name in ENVIRONMENTS for end in ("begin", "end")},
-    **definitions.COMMANDS,
-    **conditionals.COMMANDS,
-    **structure.COMMANDS,
-    **crossrefs.COMMANDS,
-    **pictures.COMMANDS,
-    **floats.COMMANDS,
-}
+    f"\\{end}{{{name}}}": crossrefs.environment for name in ENVIRONMENTS for end in ("begin", "end")
+} | {name: handler for module in _MODULES for name, handler in getattr(module, "COMMANDS", {}).items()}
 
 
 def new_interpreter(files: SourceTree) -> Interpreter:

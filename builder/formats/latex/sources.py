@@ -13,11 +13,14 @@ from s1_mmalign.builder.records import PackageError
 MAX_SOURCE_BYTES = 8 << 20
 """Source read for one paper, in bytes: a longer one is data, not text."""
 MAX_INPUT_DEPTH = 15
+MAX_NAME = 300
+"""Characters that a file's name may have before it is taken for something else."""
 
 _ROOT = re.compile(rb"^[^%\n\r]*?\\document(?:class|style)\b", re.MULTILINE)
 _PART = re.compile(rb"\\documentclass\s*(?:\[[^\]]*\])?\s*\{\s*(?:subfiles|standalone)\s*\}")
 _INPUT = re.compile(rb"^[^%\n\r]*?\\(?:input|include|subfile)\s*\{?\s*([^\s{}%\\]+)", re.MULTILINE)
-_PLAIN = re.compile(rb"^[^%\n\r]*?\\(?:begin\s*\{document\}|bye\b|magnification|input\s+\w*(?:mac|tex)\b)", re.MULTILINE)
+_BODY = re.compile(rb"^[^%\n\r]*?\\begin\s*\{document\}", re.MULTILINE)
+_PLAIN = re.compile(rb"^[^%\n\r]*?\\(?:bye\b|magnification|input\s+\w*(?:mac|tex)\b)", re.MULTILINE)
 _ANY_TEX = re.compile(rb"\\(?:section|begin\s*\{|end\b|par\b|input\b|title)")
 _TEX_ENDINGS = (".tex", ".ltx", ".latex", ".tex.txt")
 _OTHER_ENDINGS = (
@@ -59,23 +62,31 @@ class SourceTree:
         if listed:
             return listed
         data = {name: self._head(name) for name in self._candidates()}
-        roots = [name for name in data if _ROOT.search(data[name]) and not _PART.search(data[name])]
+        headed = [name for name in data if _ROOT.search(data[name])]
+        roots = [n for n in data if (n in headed or _BODY.search(data[n])) and not _PART.search(data[n])]
         if len(roots) == 1:
             return roots
         if not roots:
-            roots = [n for n in data if _ROOT.search(data[n])] or [n for n in data if _PLAIN.search(data[n])]
+            roots = headed or [n for n in data if _PLAIN.search(data[n])]
         if not roots:
             roots = [n for n in data if n.lower().endswith(_TEX_ENDINGS) and _ANY_TEX.search(data[n])]
         if not roots:
             raise PackageError("no_source", "no TeX file among the package's files")
-        inputs = {self.find(found.decode("latin-1")) for name in roots for found in _INPUT.findall(data[name])}
-        return [min(roots, key=lambda name: self._rank(name, data[name], name in inputs))]
+        inputs = {name: self._inputs(data[name]) for name in roots}
+        read_by_others = set().union(*inputs.values())
+        complete = {name for name in roots if name in headed or not inputs[name].isdisjoint(headed)}
+        return [min(roots, key=lambda name: self._rank(name, data[name], name in read_by_others, name in complete))]
 
-    def _rank(self, name: str, data: bytes, is_input: bool) -> tuple[object, ...]:
+    def _inputs(self, data: bytes) -> set[str]:
+        found = (self.find(name.decode("latin-1")) for name in _INPUT.findall(data))
+        return {name for name in found if name}
+
+    def _rank(self, name: str, data: bytes, is_input: bool, is_complete: bool) -> tuple[object, ...]:
         stem = posixpath.splitext(posixpath.basename(name))[0].lower()
         return (
             is_input,
-            b"\\begin" not in data,
+            not is_complete,
+            not _BODY.search(data),
             bool(_SIDE_NAMES.search(stem)),
             stem not in _MAIN_NAMES,
             posixpath.splitext(name)[0] + ".bbl" not in self.names,
@@ -134,6 +145,8 @@ class SourceTree:
         that climbs out is looked for by its last parts, as authors flatten their folders on upload.
         """
         name = name.strip().strip('"').replace("\\", "/")
+        if len(name) > MAX_NAME:
+            return None
         for folder in (*reversed(self.import_folders), self.folder, ""):
             for ending in endings:
                 path = posixpath.normpath(posixpath.join(folder, name + ending))

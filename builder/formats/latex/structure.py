@@ -1,139 +1,13 @@
-"""Commands that make the document's skeleton: files, sections, paragraphs, lists, formulas, title and abstract."""
+"""Sections, paragraphs, title, abstract, and labels."""
 
 from __future__ import annotations
 
-from functools import partial
-
-from s1_mmalign.builder.formats.latex.crossrefs import environment, push_source
-from s1_mmalign.builder.formats.latex.events import Break, Close, Drawn, Label, Open, Target
+from s1_mmalign.builder.formats.latex.arguments import commands, named, skip
+from s1_mmalign.builder.formats.latex.events import Break, Label, Target
 from s1_mmalign.builder.formats.latex.interpreter import Handler, Interpreter
-from s1_mmalign.builder.formats.latex.packages import is_worth_reading
-from s1_mmalign.builder.formats.latex.tokens import FILE_END, MARKS, Token, prepare, spell
+from s1_mmalign.builder.formats.latex.macros import Macro
+from s1_mmalign.builder.formats.latex.tokens import Token, spell
 
-# -- files --------------------------------------------------------------------------------------------------------------
-
-_DRAWING_ENDINGS = (".pgf", ".tikz", ".pstricks", ".eepic", ".epic")
-
-
-def input_file(tex: Interpreter, token: str) -> None:
-    """`\\input{name}`, `\\input name`, `\\include`, `\\subfile`, `\\InputIfFileExists{name}{yes}{no}`…"""
-    folder = tex.words(tex.argument()) if "import" in token or token.startswith("\\subi") else None
-    name = tex.words(tex.argument()) if folder is not None or tex.peek() == "{" else _bare_name(tex)
-    branches = (tex.argument(), tex.argument()) if token == "\\InputIfFileExists" else ([], [])
-    path = tex.files.find(f"{folder}/{name}" if folder else name)
-    if path is None or not _read_file(tex, path, inside=_folder_of(path) if folder or "subfile" in token else None):
-        tex.push(branches[1])
-        return
-    if branches[0]:
-        tex.push(branches[0])
-
-
-def _folder_of(path: str) -> str:
-    return path.rpartition("/")[0]
-
-
-def _bare_name(tex: Interpreter) -> str:
-    """Take the file name of a plain `\\input name `: up to the next blank."""
-    tex.skip_blanks()
-    taken: list[Token] = []
-    while tex.items:
-        token = tex.items[-1]
-        if not isinstance(token, str) or token[0] in "\\{}$" + MARKS:
-            break
-        tex.items.pop()
-        word = token.split(None, 1)
-        if token[0].isspace():
-            tex.items.append(token)
-            break
-        taken.append(word[0])
-        if len(word[0]) < len(token):
-            tex.items.append(token[len(word[0]) :])
-            break
-    return spell(taken)
-
-
-def _read_file(tex: Interpreter, path: str, *, inside: str | None = None, package: bool = False) -> bool:
-    """Put a file's tokens on the stack; False if it cannot be read."""
-    package = package or path.lower().endswith((".sty", ".cls", ".def"))
-    if path.lower().endswith(_DRAWING_ENDINGS):
-        tex.note(Drawn(path))
-        return True
-    source = tex.files.text_of(path)
-    if source is None or (package and not is_worth_reading(path)):
-        return False
-    if "\\begin{pgfpicture}" in source:
-        tex.note(Drawn(path))
-        return True
-    tex.files.open_files.append(path)
-    if inside is not None:
-        tex.files.import_folders.append(inside)
-    outer = tex.in_package
-
-    def close() -> None:
-        tex.files.open_files.pop()
-        if inside is not None:
-            tex.files.import_folders.pop()
-        tex.in_package = outer
-
-    tex.file_ends.append(close)
-    tex.items.append(FILE_END)
-    push_source(tex, prepare(source))
-    tex.in_package = outer or package
-    return True
-
-
-def end_of_file(tex: Interpreter, token: str) -> None:
-    """An input file has been read to its end."""
-    if tex.file_ends:
-        tex.file_ends.pop()()
-
-
-def use_package(tex: Interpreter, token: str) -> None:
-    """`\\usepackage[options]{names}`: the author's own, shipped with the paper, are read for their macros."""
-    tex.optional()
-    names = [name.strip() for name in tex.words(tex.argument()).split(",")]
-    tex.package_names.update(names)
-    for name in reversed(names):
-        path = tex.files.find(name, (".sty",))
-        if path and is_worth_reading(path):
-            _read_file(tex, path, package=True)
-
-
-def document_class(tex: Interpreter, token: str) -> None:
-    """`\\documentclass[options]{name}`."""
-    tex.optional()
-    name = tex.words(tex.argument())
-    if len(tex.files.open_files) == 1:
-        tex.document_class = name
-        tex.counters.use_class(name)
-
-
-def begin_document(tex: Interpreter, name: str) -> None:
-    """Start the body; a file that is included with a preamble of its own just goes on."""
-    if not tex.in_body:
-        tex.in_body = True
-        tex.out, tex.references = [], []
-
-
-def end_document(tex: Interpreter, token: str) -> None:
-    """Stop, or go back to the file that included this one."""
-    if len(tex.files.open_files) > 1:
-        tex.finish_file()
-    else:
-        tex.items.clear()
-
-
-def spelled_environment(tex: Interpreter, token: str) -> None:
-    """`\\begin` or `\\end` whose name is not written out, as in `\\begin{#1}`; plain TeX's `\\end` stops."""
-    if tex.peek() == "{":
-        spelled = f"{token}{{{tex.words(tex.argument())}}}"
-        handler = tex.commands.get(spelled, environment)
-        handler(tex, spelled)
-    elif token == "\\end" and not tex.document_class:
-        end_document(tex, token)
-
-
-# -- sections and paragraphs --------------------------------------------------------------------------------------------
 
 _NUMBERED = ("part", "chapter", "section", "subsection", "subsubsection")
 
@@ -144,8 +18,8 @@ def section(tex: Interpreter, token: str, level: str = "") -> None:
     starred = tex.star()
     tex.optional()
     heading = tex.argument()
-    if not tex.depth and tex.innermost("figure", "other"):
-        _close_floats(tex)  # no float holds a section: its end is missing
+    if not tex.depth:
+        _close_unended(tex)
     tex.end_paragraph()
     if level == "chapter" and "chapter" not in tex.used_levels:
         for counter in ("section", "figure", "table", "equation"):
@@ -167,8 +41,9 @@ def _end_abstract_section(tex: Interpreter) -> None:
         tex.abstract_start = None
 
 
-def _close_floats(tex: Interpreter) -> None:
-    while tex.innermost("figure", "other"):
+def _close_unended(tex: Interpreter) -> None:
+    """Close floats and formulas: none holds a section, so that their end is missing."""
+    while tex.innermost("figure", "other", "formula"):
         tex.close_frame()
 
 
@@ -193,6 +68,19 @@ def appendix(tex: Interpreter, token: str) -> None:
         tex.counters.start_appendix()
 
 
+def appendix_environment(tex: Interpreter, name: str) -> None:
+    """`\\begin{appendices}`."""
+    appendix(tex, "")
+    tex.begin(name, "text")
+
+
+def make_title(tex: Interpreter, token: str) -> None:
+    """`\\maketitle`, into which authors put a figure of their own by redefining `\\@maketitle`."""
+    tex.end_paragraph()
+    if isinstance(tex.commands.get("\\@maketitle"), Macro):
+        tex.push(["\\@maketitle", "\\par"])
+
+
 def item(tex: Interpreter, token: str) -> None:
     """`\\item[mark]`: a paragraph of its own."""
     tex.end_paragraph()
@@ -201,73 +89,6 @@ def item(tex: Interpreter, token: str) -> None:
         tex.push([*mark, " "])
     elif tex.frames and tex.frames[-1].name == "enumerate":
         tex.step("enumi")
-
-
-# -- environments -------------------------------------------------------------------------------------------------------
-
-
-def breaking(tex: Interpreter, name: str, arguments: str = "o") -> None:
-    """An environment whose begin and end are paragraph breaks: lists, quotations, theorems."""
-    take(tex, arguments)
-    tex.end_paragraph()
-    if name == "enumerate":
-        tex.counters.set("enumi", 0)
-    tex.begin(name, "text", on_close=tex.end_paragraph)
-
-
-def box(tex: Interpreter, name: str, arguments: str = "", *, breaks: bool = False) -> None:
-    """An environment that can hold a picture and its caption without being a float."""
-    take(tex, arguments)
-    if breaks:
-        tex.end_paragraph()
-    tex.note(Open("box", name))
-
-    def close() -> None:
-        tex.note(Close())
-        if breaks:
-            tex.end_paragraph()
-
-    tex.begin(name, "box", on_close=close)
-
-
-def aside(tex: Interpreter, name: str, arguments: str = "om") -> None:
-    """A table: its text is no part of the paragraph around it, but in a figure it may letter the pictures."""
-    take(tex, arguments)
-    in_float = tex.innermost("figure")
-    if in_float:
-        tex.note(Drawn(name))
-    tex.begin(name, "aside", own_text=not in_float)
-
-
-def skip_environment(tex: Interpreter, name: str) -> None:
-    """An environment that is left out unread."""
-    find_end(tex, name, remove=True)
-
-
-def exclude_comment(tex: Interpreter, token: str) -> None:
-    """`\\excludecomment{name}`: an environment of the author's that is not printed."""
-    name = tex.words(tex.argument())
-    tex.define(f"\\begin{{{name}}}", lambda tex, _: skip_environment(tex, name), globally=True)
-
-
-def find_end(tex: Interpreter, name: str, *, remove: bool) -> list[Token] | None:
-    """Return the tokens up to `\\end{name}` and, with `remove`, drop them and it; None if there is no such end."""
-    end = f"\\end{{{name}}}"
-    items = tex.items
-    for index in range(len(items) - 1, -1, -1):
-        if items[index] == end:
-            inside = items[index + 1 :]
-            inside.reverse()
-            if remove:
-                tex.drop(index)
-            return inside
-    tex.spend(len(items))
-    return None
-
-
-def passed_on(tex: Interpreter, name: str) -> None:
-    """An environment inside a formula: its two ends are kept for printing."""
-    tex.emit(f"\\begin{{{name}}}")
 
 
 def abstract(tex: Interpreter, name: str) -> None:
@@ -302,44 +123,6 @@ def title(tex: Interpreter, token: str) -> None:
         tex.document.title = tex.run(text)
 
 
-def new_theorem(tex: Interpreter, token: str) -> None:
-    """`\\newtheorem*{name}[like]{Title}[within]`: an environment with a number of its own."""
-    starred = tex.star()
-    name = tex.words(tex.argument())
-    like = tex.optional()
-    tex.argument()
-    within = tex.optional()
-    counter = tex.words(like) if like else name
-    if not name or name in tex.environments:
-        return
-    if within:
-        tex.counters.count_within(counter, tex.words(within))
-
-    def begin(tex: Interpreter, token: str) -> None:
-        breaking(tex, name)
-        if not starred:
-            tex.step(counter)
-
-    tex.define(f"\\begin{{{name}}}", begin, globally=True)
-
-
-def take(tex: Interpreter, arguments: str) -> None:
-    """Take and drop arguments: `m` mandatory, `o` optional, `s` star, `a` in angle brackets."""
-    for kind in arguments:
-        match kind:
-            case "m":
-                tex.argument()
-            case "o":
-                tex.optional()
-            case "a":
-                tex.optional("<", ">")
-            case _:
-                tex.star()
-
-
-# -- labels -------------------------------------------------------------------------------------------------------------
-
-
 def label(tex: Interpreter, token: str) -> None:
     """`\\label{name}`: names the number stepped last, and the float that it stands in."""
     name = tex.words(tex.argument())
@@ -354,66 +137,23 @@ def label(tex: Interpreter, token: str) -> None:
         tex.note(Label(name))
 
 
-def environments() -> dict[str, Handler]:
-    """Return the environments of this module by name."""
-    lists = ("itemize", "enumerate", "description", "quote", "quotation", "verse", "proof", "compactitem", "compactenum",
-             "list", "trivlist", "inparaenum", "asparaenum", "frontmatter")  # fmt: skip
-    tables = {"tabular": "om", "tabular*": "mom", "tabularx": "mom", "tabulary": "mom", "tabbing": "", "tblr": "om",
-              "algorithmic": "o"}  # fmt: skip
-    skipped = ("comment", "filecontents", "filecontents*", "CCSXML", "thebibliography", "references", "bibdiv", "biblist",
-               "keywords", "keyword", "IEEEkeywords", "acknowledgment*", "reference")  # fmt: skip
-    inner = ("array", "matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "Vmatrix", "smallmatrix", "cases", "dcases",
-             "rcases", "aligned", "alignedat", "gathered", "split", "multlined", "psmallmatrix", "bsmallmatrix")  # fmt: skip
-    boxes = {"center": "", "flushleft": "", "flushright": "", "strip": "o", "minipage": "ooom", "mdframed": "o",
-             "tcolorbox": "o", "framed": "", "figwindow": "o", "widetext": "", "multicols": "mo", "columns": "o",
-             "column": "om", "frame": "aoom", "adjustwidth": "ommo", "subfigures": "", "graphicalabstract": "",
-             "landscape": "", "longfigure": "", "titlepage": ""}  # fmt: skip
-    return {
-        "document": begin_document,
-        "abstract": abstract,
-        "Abstract": abstract,
-        "onecolabstract": abstract,
-        "appendix": lambda tex, name: (appendix(tex, ""), tex.begin(name, "text"))[0],
-        "appendices": lambda tex, name: (appendix(tex, ""), tex.begin(name, "text"))[0],
-        **dict.fromkeys(lists, breaking),
-        **{name: partial(aside, arguments=arguments) for name, arguments in tables.items()},
-        **dict.fromkeys(skipped, skip_environment),
-        **dict.fromkeys(inner, passed_on),
-        **{name: partial(box, arguments=arguments, breaks=True) for name, arguments in boxes.items()},
-        **{name: partial(box, arguments=a) for name, a in (("adjustbox", "m"), ("threeparttable", "o"), ("turn", "m"))},
-    }
-
-
 COMMANDS: dict[str, Handler] = {
-    **dict.fromkeys(
-        ("\\input", "\\include", "\\subfile", "\\import", "\\subimport", "\\includefrom", "\\subincludefrom", "\\@input",
-         "\\InputIfFileExists", "\\subfileinclude", "\\loadgeometry@input"),
-        input_file,
-    ),
-    FILE_END: end_of_file,
-    "\\endinput": lambda tex, token: tex.finish_file(),
-    **dict.fromkeys(("\\usepackage", "\\RequirePackage"), use_package),
-    **dict.fromkeys(("\\documentclass", "\\documentstyle"), document_class),
-    **dict.fromkeys(("\\end{document}", "\\bye", "\\enddocument"), end_document),
-    **dict.fromkeys(("\\begin", "\\end"), spelled_environment),
-    **dict.fromkeys(
-        ("\\part", "\\chapter", "\\section", "\\subsection", "\\subsubsection", "\\paragraph", "\\subparagraph",
-         "\\addsec", "\\addchap", "\\paragraph@", "\\specialsection", "\\paragraphfont"),
-        section,
-    ),
+    **commands("part chapter section subsection subsubsection paragraph subparagraph addsec addchap specialsection", section),
     "\\@startsection": start_section,
-    **dict.fromkeys(
-        ("\\par", "\\maketitle", "\\newpage", "\\clearpage", "\\bigskip", "\\medskip", "\\smallskip", "\\endgraf",
-         "\\cleardoublepage", "\\pagebreak", "\\printbibliography", "\\tableofcontents", "\\FloatBarrier"),
+    **commands(
+        "par newpage clearpage cleardoublepage pagebreak bigskip medskip smallskip endgraf printbibliography tableofcontents "
+        "FloatBarrier",
         paragraph_end,
     ),
+    "\\maketitle": make_title,
     "\\appendix": appendix,
     "\\item": item,
     "\\label": label,
-    **dict.fromkeys(("\\title", "\\Title", "\\icmltitle", "\\mlsystitle", "\\papertitle", "\\acmtitle"), title),
-    **dict.fromkeys(("\\abstract", "\\Abstract", "\\abstracts"), abstract_command),
-    **dict.fromkeys(("\\newtheorem", "\\spnewtheorem", "\\declaretheorem"), new_theorem),
-    "\\excludecomment": exclude_comment,
-    "\\bibliography": lambda tex, token: take(tex, "m"),
-}  # fmt: skip
-
+    **commands("title Title icmltitle mlsystitle papertitle acmtitle", title),
+    **commands("abstract Abstract abstracts", abstract_command),
+    "\\bibliography": skip("m"),
+}
+ENVIRONMENTS: dict[str, Handler] = {
+    **named("abstract Abstract onecolabstract", abstract),
+    **named("appendix appendices subappendices", appendix_environment),
+}

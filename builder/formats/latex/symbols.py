@@ -69,7 +69,7 @@ _SKIPPED_BY_SPEC = {
     "epsscale figsetplot noalign sisetup pagenumbering enlargethispage floatsetup thisfloatsetup colorbox tnote sethlcolor "
     "cline tooltip pdfcomment setstretch citestyle graphicspath",
     "sm": "vspace hspace",
-    "om": "color textcolor cellcolor footnotetext marginpar todo tablefootnote endnote sidenote marginnote bibitem href "
+    "om": "lstinputlisting verbatiminput inputminted mintinline footnote color textcolor cellcolor footnotetext marginpar todo tablefootnote endnote sidenote marginnote bibitem href "
     "includesvg rotatebox",
     "mm": "setlength addtolength setcounter addtocounter fontsize settowidth markboth colorlet fcolorbox crefname Crefname "
     "DeclareCaptionLabelFormat multicolumn",

@@ -26,6 +26,7 @@ _DROPPED_IN_FORMULA = frozenset(
     ("\\nonumber", "\\notag", "\\xspace", "\\protect", "\\ensuremath", "\\par", "\\displaystyle", "\\textstyle",
      "\\boldmath", "\\unboldmath", "\\noindent", "\\allowbreak", "\\nobreak", "\\!", "\\hfill")
 )  # fmt: skip
+_BREAKS = frozenset(("\\\\", "\\linebreak"))
 _CLOSING = {"\\(": "\\)", "\\[": "\\]", "$": "$", "$$": "$$"}
 
 ReferencePrinter = Callable[[Reference], str]
@@ -77,7 +78,7 @@ class TextPrinter:
         symbol = SYMBOLS.get(token)
         if symbol is not None:
             parts.append(hide(symbol))
-            if token == "\\\\":
+            if token in _BREAKS:
                 stack.star()
                 stack.optional()
         elif token in ACCENTS:
@@ -166,9 +167,15 @@ _SPECIAL: dict[str, _Special] = {
 
 
 def _until(stack: TokenStack, end: str) -> list[Token]:
-    """Take tokens up to `end`, all of them if it does not come."""
+    """Take tokens up to `end` outside braces, all of them if it does not come."""
+    depth = 0
     for index in range(len(stack.items) - 1, -1, -1):
-        if stack.items[index] == end:
+        token = stack.items[index]
+        if token == "{":
+            depth += 1
+        elif token == "}":
+            depth -= 1
+        elif token == end and depth <= 0:
             inside = stack.items[index + 1 :]
             del stack.items[index:]
             inside.reverse()

@@ -45,11 +45,12 @@ _RAW_ENVIRONMENTS = (
     r"verbatim\*?|Verbatim\*?|BVerbatim|LVerbatim|lstlisting|minted|alltt|comment|filecontents\*?|CCSXML|Sinput|Soutput|"
     r"tcblisting|pycode|sagesilent|spverbatim"
 )
+_LEFT_OUT = frozenset(("comment", "filecontents", "filecontents*", "CCSXML", "sagesilent"))
 _RAW = re.compile(
     r"(?P<comment>%[^\n]*\n?[ \t]*)"
     r"|\\(?:"
     r"(?P<escaped>[\\%])"
-    rf"|begin[ \t]*\{{(?P<environment>{_RAW_ENVIRONMENTS})\}}[\s\S]*?\\end[ \t]*\{{(?P=environment)\}}"
+    rf"|begin[ \t]*\{{(?P<environment>{_RAW_ENVIRONMENTS})\}}"
     r"|(?:verb|lstinline(?:\[[^\]\n]*\])?)\*?(?P<mark>[^\sA-Za-z0-9*{\[])(?P<verb>[^\n]*?)(?P=mark)"
     r"|(?:url|path|nolinkurl|href)[ \t]*\{(?P<url>[^{}\n]*%[^{}\n]*)\}"
     r")"
@@ -76,20 +77,25 @@ def prepare(source: str) -> str:
     if "\r" in source:
         source = source.replace("\r\n", "\n").replace("\r", "\n")
     source = _BLANK_LINE.sub("\n\\\\par\n", source)
-    return _RAW.sub(_replace_raw, source)
-
-
-def _replace_raw(match: re.Match[str]) -> str:
-    kind = match.lastgroup
-    if kind == "comment":
-        return ""
-    if kind == "escaped":
-        return match[0]
-    if kind == "environment":
-        return " "
-    if kind == "verb":
-        return hide(match["verb"])
-    return match[0].replace(match["url"], hide(match["url"]))
+    parts: list[str] = []
+    position = 0
+    for match in iter(lambda: _RAW.search(source, position), None):
+        kind = match.lastgroup
+        parts.append(source[position : match.start()])
+        position = match.end()
+        if kind == "environment":
+            end = f"\\end{{{match['environment']}}}"
+            found = source.find(end, position)
+            position = found + len(end) if found >= 0 else len(source)
+            parts.append(" " if match["environment"] in _LEFT_OUT else "\\verbatimtext ")
+        elif kind == "escaped":
+            parts.append(match[0])
+        elif kind == "verb":
+            parts.append(hide(match["verb"]))
+        elif kind == "url":
+            parts.append(match[0].replace(match["url"], hide(match["url"])))
+    parts.append(source[position:])
+    return "".join(parts)
 
 
 def lex(text: str) -> list[Token]:
@@ -97,23 +103,51 @@ def lex(text: str) -> list[Token]:
     raw = _TOKEN.findall(text)
     for index, token in enumerate(raw):
         if token[0] == "$" and len(token) > 2 and not _is_balanced(token):
-            # Two dollars that belong to different definitions or groups: read on from after the first.
-            start = sum(map(len, raw[:index])) + 1
-            return [_name(t) for t in raw[:index]] + ["$", *_lex_with_plain_dollars(text[start:])]
+            # Dollars inside the formula (`$\mbox{$x$}$`), or two that belong to different definitions or groups.
+            start = sum(map(len, raw[:index]))
+            end = _balanced_end(text, start, start + len(token))
+            tokens = [_name(t) for t in raw[:index]]
+            if end:
+                return [*tokens, text[start:end], *lex_slowly(text[end:])]
+            return [*tokens, "$", *lex_slowly(text[start + 1 :])]
     return [_name(token) if token[0] == "\\" else token for token in raw]
+
+
+def lex_slowly(text: str) -> list[Token]:
+    """Split as `lex` does, token by token, where formulas hold dollars themselves."""
+    tokens: list[Token] = []
+    position = 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        token = match[0] if match else text[position]
+        if token[0] == "$" and len(token) > 2 and not _is_balanced(token):
+            end = _balanced_end(text, position, position + len(token))
+            token = text[position:end] if end else "$"
+        tokens.append(_name(token))
+        position += len(token)
+    return tokens
 
 
 def _is_balanced(formula: str) -> bool:
     opened = formula.count("{") - formula.count("}")
-    return not opened or opened == formula.count("\\{") - formula.count("\\}")
+    if opened and opened != formula.count("\\{") - formula.count("\\}"):
+        return False
+    return opened != 0 or formula.find("{") <= formula.find("}")
 
 
-_PLAIN_DOLLAR_TOKEN = re.compile(_TOKEN.pattern.replace(rf"|\$(?:[^$\\#]++|\\(?!{_NOT_IN_FORMULA})[\s\S])++\$", ""))
+_LONGEST_NESTED = 2000
+"""Characters that a formula with dollars inside may have: a longer one is two formulas with text between."""
 
 
-def _lex_with_plain_dollars(text: str) -> list[Token]:
-    """Split as `lex` does, each dollar a token of its own: slower to work with, never wrong."""
-    return [_name(token) for token in _PLAIN_DOLLAR_TOKEN.findall(text)]
+def _balanced_end(text: str, start: int, end: int) -> int:
+    """Return where the formula that begins at `start` ends if dollars may stand inside its braces; 0 if nowhere."""
+    while 0 < end - start < _LONGEST_NESTED:
+        end = text.find("$", end) + 1
+        if end and "\\par\n" not in text[start:end] and _is_balanced(text[start:end]):
+            return end
+        if not end:
+            break
+    return 0
 
 
 def _name(token: str) -> str:
@@ -130,7 +164,7 @@ def spell(tokens: Iterable[Token]) -> str:
     parts: list[str] = []
     word = False
     for token in tokens:
-        if not isinstance(token, str):
+        if not isinstance(token, str) or not token:
             continue
         if word and token[0].isalpha():
             parts.append(" ")
@@ -203,7 +237,7 @@ class TokenStack:
     def argument(self) -> list[Token]:
         """Take one mandatory argument without its braces; empty where there is none."""
         self.skip_blanks()
-        if not self.items:
+        if not self.items or self.budget < 0:
             return []
         token = self.items[-1]
         if token == "{":

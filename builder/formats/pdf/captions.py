@@ -15,13 +15,16 @@ from s1_mmalign.builder.formats.pdf.geometry import Box, around
 from s1_mmalign.builder.formats.pdf.layout import PageLayout, Style, is_heading, neighbours
 from s1_mmalign.builder.formats.pdf.text import Line
 
-PREFIX = r"(?P<prefix>(?:Extended\s+Data|Supplementa(?:ry|l)|Supporting(?:\s+Information)?|Suppl?\.|Appendix|Online)\s+)?"
+PREFIX = (
+    r"(?P<prefix>(?:Extended\s+Data|Supplementa(?:ry|l)|Supporting(?:\s+Information)?|Suppl?\.|Appendix|Online)\s+)?"
+)
 NUMBER = (
     r"(?P<number>(?:SI?|[A-Z]{1,2})?[-.\s]?\d+(?:[.-]\d+)*(?:[a-z](?![a-z]))?(?:\s?[—–-]\s?figure supplement \d+)?"
     r"|[IVX]+(?![a-z]))"
 )
 START = re.compile(
-    PREFIX + r"(?P<kind>Figure|Fig|F\s?IG(?:URE)?|Scheme|Chart|Plate|Illustration|Graph|Table|Tab|Algorithm|Listing|Box)"
+    PREFIX
+    + r"(?P<kind>Figure|Fig|F\s?IG(?:URE)?|Scheme|Chart|Plate|Illustration|Graph|Table|Tab|Algorithm|Listing|Box)"
     rf"(?P<dot>\.?)[\s\u00a0]*{NUMBER}(?P<mark>\s*[.:|\uff1a—–)\]]+|\s+[-–—•■|]|(?=\s|$))(?P<rest>.*)",
     re.I,
 )
@@ -32,10 +35,19 @@ VERBS = re.compile(
     r"indicates?|suggests?|below|above|contains?|represents?|outlines?|clearly|highlights?|confirms?)\b"
 )
 CONTINUED = re.compile(r"\W*\(?\s*cont(inued|'d|d|\.)\s*\.?\)?\W*$|\W*\(cont(inued|'d|d|\.)", re.I)
-LEGENDS = re.compile(r"(?:list of |supplementa\w+ )?(?:figure|fig\.?)s?\s*(?:legends?|captions?)(?: list)?:?|legends?(?: (?:to|of|for) (?:the )?figures?)?:?|captions?:?", re.I)
+LEGENDS = re.compile(
+    r"(?:list of |supplementa\w+ )?(?:figure|fig\.?)s?\s*(?:legends?|captions?)(?: list)?:?"
+    r"|legends?(?: (?:to|of|for) (?:the )?figures?)?:?|captions?:?",
+    re.I,
+)
 ACCEPTED = 1.5
 """The score from which a candidate is taken for a caption."""
+WEAK = 0.9
+"""The score from which it is one if a picture stands right beside it and nothing else claims the number."""
 LEADERS = re.compile(r"(?:\.\s?){4,}\s*\d*$")
+OWN_DOI = re.compile(r"\s*(?:https?://(?:dx\.)?doi\.org/|doi:\s*)10\.\d{4,9}/\S+$", re.I)
+"""Some journals (PLOS, eLife) end each caption with the figure's own DOI."""
+CUT_WORD = re.compile(r"[a-zà-öø-ÿ]{2}[-‐]$")
 ENDED = re.compile(r"[.!?:;][\"'”’)\]]*$")
 
 
@@ -73,7 +85,12 @@ class Caption:
     @property
     def signature(self) -> tuple[str, str, bool, bool]:
         """How the index is spelled and set: documents keep to one way."""
-        return self.first.text.split()[0].rstrip(".0123456789"), self.mark, self.first.lead_bold, self.first.text.isupper()
+        return (
+            self.first.text.split()[0].rstrip(".0123456789"),
+            self.mark,
+            self.first.lead_bold,
+            self.first.text.isupper(),
+        )
 
 
 def reference_key(kind: str, prefix: str | None, number: str) -> tuple[str, str, str]:
@@ -109,11 +126,16 @@ def find_captions(layouts: list[PageLayout], style: Style) -> list[Caption]:
         found.extend(own)
     signatures = Counter(c.signature for c in found if c.score >= ACCEPTED)
     for caption in found:
-        caption.score += min(1.0, 0.5 * (signatures[caption.signature] - 1)) if caption.score > 0 else 0.0
+        caption.score += min(1.0, 0.5 * max(0, signatures[caption.signature] - 1))
     best: dict[tuple[str, str, str], float] = {}
     for caption in found:
         best[caption.key] = max(best.get(caption.key, 0.0), caption.score)
-    kept = [c for c in found if c.score >= ACCEPTED and (c.score >= best[c.key] - 0.8 or c.in_list or not c.text)]
+    kept = [
+        c
+        for c in found
+        if (c.score >= ACCEPTED and (c.score >= best[c.key] - 0.8 or c.in_list or not c.text))
+        or (c.score >= WEAK and best[c.key] < ACCEPTED)
+    ]
     for caption in kept:
         for line in caption.lines:
             line.role = "caption"
@@ -123,7 +145,7 @@ def find_captions(layouts: list[PageLayout], style: Style) -> list[Caption]:
 def _text(lines: list[Line]) -> str:
     joined = join_lines([line.text for line in lines])
     match = START.match(joined)
-    return clean_caption(match["rest"] if match else joined)
+    return OWN_DOI.sub("", clean_caption(match["rest"] if match else joined)).strip()
 
 
 def _candidates(layout: PageLayout, style: Style, in_list: bool) -> tuple[list[Caption], bool]:
@@ -140,12 +162,18 @@ def _candidates(layout: PageLayout, style: Style, in_list: bool) -> tuple[list[C
         if not match or LEADERS.search(line.text):
             continue
         caption = Caption(
-            layout.number, re.sub(r"\s", "", match["kind"]).lower(), (match["prefix"] or "").strip(), match["number"].strip(),
-            match["mark"].strip()[:1], line, in_list=in_list,
-        )  # fmt: skip
+            page=layout.number,
+            kind=re.sub(r"\s", "", match["kind"]).lower(),
+            prefix=(match["prefix"] or "").strip(),
+            number=match["number"].strip(),
+            mark=match["mark"].strip()[:1],
+            first=line,
+            in_list=in_list,
+        )
         caption.score = _score(caption, match, above.get(id(line)), style)
         if caption.score > 0:
             caption.lines = reach(line, below, style)
+            caption.lines += _next_column(caption.lines, layout.lines, below, style)
             caption.text = _text(caption.lines)
             result.append(caption)
     return result, in_list
@@ -187,7 +215,7 @@ def reach(first: Line, below: dict[int, Line], style: Style) -> list[Line]:
         last = lines[-1]
         step = line.base - last.base
         allowed = 1.22 * leading if leading else max(1.75 * first.size, _first_step(first, style))
-        if step > allowed + 0.5 or START.match(line.text) and line.box.x0 < first.box.x0 + 30 and _fresh(line, last):
+        if step > allowed + 0.5 or (START.match(line.text) and line.box.x0 < first.box.x0 + 30 and _fresh(line, last)):
             break
         if line.column != first.column and line.column >= 0 and first.column >= 0:
             break
@@ -198,6 +226,18 @@ def reach(first: Line, below: dict[int, Line], style: Style) -> list[Line]:
             families.add(line.font)
         lines.append(line)
     return lines
+
+
+def _next_column(lines: list[Line], page: list[Line], below: dict[int, Line], style: Style) -> list[Line]:
+    """The rest of a caption that is set in two columns under a wide figure: it begins level with the caption."""
+    first = lines[0]
+    if style.is_body(first) or ENDED.search(lines[-1].text) or len(lines) < 2:
+        return []
+    for line in page:
+        level = line.level and abs(line.base - first.base) < 2 and line.box.x0 > first.box.x1
+        if level and line.size == first.size and not START.match(line.text) and 0 <= first.column < line.column:
+            return reach(line, below, style)
+    return []
 
 
 def reach_in_list(first: Line, page: list[Line], following: list[Line], style: Style) -> list[Line]:
@@ -240,7 +280,7 @@ def _continues(line: Line, lines: list[Line], families: set[str], style: Style) 
     if is_heading(line, style) and not first.bold and _heading_like(line, last):
         return False
     width = around(x.box for x in lines).width
-    if line.box.x0 > around(x.box for x in lines).x1 or line.box.width > 1.15 * width + 4 and len(lines) > 1:
+    if line.box.x0 > around(x.box for x in lines).x1 or (line.box.width > 1.15 * width + 4 and len(lines) > 1):
         return False
     if told and line.font not in families and style.is_body(line) and len(lines) > 1:
         return False
@@ -275,9 +315,7 @@ def join_lines(texts: list[str]) -> str:
     for text in texts:
         if not result:
             result = text
-        elif result.endswith("\u00ad"):
-            result = result[:-1] + text
-        elif re.search(r"[a-zà-öø-ÿ]{2}[-‐]$", result) and re.match(r"[a-zà-öø-ÿ]", text):
+        elif result.endswith("\u00ad") or (CUT_WORD.search(result) and text[:1].islower()):
             result = result[:-1] + text
         elif re.search(r"\w[-‐–—/]$", result):
             result += text

@@ -102,12 +102,30 @@ class Ink:
         return sum(self.share(side, with_text=True) > 0.8 for side in ring) >= 3
 
     def framed(self, box: Box, reach: float) -> Box | None:
-        """The box that upright strokes left and right of `box` make, no further away than `reach` points."""
+        """The frame that upright strokes left and right of `box` make, no further away than `reach` points."""
         left = self._stroke(Box(box.x0 - reach, box.y0, box.x0, box.y1), last=True)
         right = self._stroke(Box(box.x1, box.y0, box.x1 + reach, box.y1), last=False)
         if left is None or right is None:
             return None
-        return Box(left, box.y0, right, box.y1)
+        top, bottom = self._climb(left, box)
+        return Box(left, top, right, bottom)
+
+    def filled(self, box: Box) -> Box | None:
+        """The coloured area that the text in `box` stands on, as far as it reaches up and down."""
+        if not self.on_fill(box):
+            return None
+        top, bottom = self._climb(box.x0 - 2, box)
+        return Box(box.x0, top, box.x1, bottom)
+
+    def _climb(self, x: float, box: Box) -> tuple[float, float]:
+        """How far the ink at `x` goes on upwards and downwards from the middle of `box`."""
+        column = self.full[:, min(max(int(x * self.scale), 0), self.full.shape[1] - 1)]
+        blank = np.flatnonzero(~column)
+        middle = int(box.middle[1] * self.scale)
+        index = int(np.searchsorted(blank, middle))
+        top = int(blank[index - 1]) + 1 if index else 0
+        bottom = int(blank[index]) if index < blank.size else column.size
+        return top / self.scale, bottom / self.scale
 
     def crosses(self, box: Box) -> bool:
         """Whether lines or areas go on beyond a side of `box` (more than single pixels do)."""

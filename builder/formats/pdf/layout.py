@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 
 from s1_mmalign.builder.formats.pdf.geometry import Box, around
@@ -101,12 +102,12 @@ def line_numbers(pages: list[PageText]) -> set[int]:
         for piece in page.pieces:
             string = piece.text.strip()
             if piece.level and len(string) <= 4 and string.isdecimal():
-                columns[round((piece.box.x0 + len(piece.text.rstrip()) / len(piece.text) * piece.box.width) / 2)].append(
-                    (piece.base, int(string))
-                )
+                columns[
+                    round((piece.box.x0 + len(piece.text.rstrip()) / len(piece.text) * piece.box.width) / 2)
+                ].append((piece.base, int(string)))
         for edge, numbers in columns.items():
             numbers.sort()
-            steps = [b[1] - a[1] for a, b in zip(numbers, numbers[1:], strict=False)]
+            steps = [b[1] - a[1] for a, b in pairwise(numbers)]
             if len(numbers) >= 5 and sum(step in (1, 5) for step in steps) >= 0.8 * len(steps):
                 votes[edge] += 1
     needed = 2 if len(pages) > 2 else 1
@@ -133,7 +134,7 @@ def gutters(page: PageText) -> Gutters:
             strong.append(4 * edge)
     strong.sort()
     result: Gutters = []
-    for left, right in zip(strong, strong[1:], strict=False):
+    for left, right in pairwise(strong):
         start = min(box.x0 for box in long if box.x0 >= right - 3)
         inside = [box for box in long if left - 12 <= box.x0 < start - 10]
         ends = sorted(box.x1 for box in inside if box.x1 <= start + 2)
@@ -158,23 +159,36 @@ def mark_furniture(pages: list[PageText]) -> None:
     seen: Counter[tuple[str, int]] = Counter()
     for page in pages:
         seen.update({_place(line, page) for line in page.lines})
-    needed = 2 if len(pages) <= 4 else max(3, len(pages) // 4)
+    few = 2 if len(pages) <= 4 else max(3, len(pages) // 4)
     for page in pages:
-        band = HEAD_AND_FOOT * page.box.height
-        level = [line for line in page.lines if line.level]
-        highest = min((line.base for line in level), default=0.0) + 3
-        lowest = max((line.base for line in level), default=0.0) - 3
+        upright = sorted((line for line in page.lines if line.level), key=lambda line: line.base)
         for line in page.lines:
-            edge = line.box.y1 < band or line.box.y0 > page.box.height - band
-            outer = line.box.y0 < OUTER_BAND * page.box.height or line.box.y1 > (1 - OUTER_BAND) * page.box.height
-            repeated = seen[_place(line, page)] >= (needed if outer else max(needed, 0.6 * len(pages))) and len(line.text) > 2
-            outermost = not highest < line.base < lowest
-            if (
-                (edge and (repeated or (outermost and PAGE_NUMBER.fullmatch(line.text))))
-                or (repeated and not line.level)
-                or (not line.level and line.text.lower().startswith("arxiv:"))
-            ):
+            if not line.level and (line.text.lower().startswith("arxiv:") or seen[_place(line, page)] >= few):
                 line.role = "furniture"
+        for inwards in (upright, upright[::-1]):
+            _mark_from_edge(inwards, page, seen, few, len(pages))
+
+
+def _mark_from_edge(inwards: list[Line], page: PageText, seen: Counter[tuple[str, int]], few: int, pages: int) -> None:
+    """Mark the lines of a head or foot, from the page's edge inwards up to the first that is none."""
+    marked = False
+    for line in inwards:
+        count = seen[_place(line, page)] if len(line.text) > 2 and not INDEX.match(line.text) else 0
+        outermost = abs(line.base - inwards[0].base) < 3 and PAGE_NUMBER.fullmatch(line.text) is not None
+        if _at_edge(line, page, OUTER_BAND):
+            stamp = count >= few or outermost
+        else:
+            stamp = _at_edge(line, page, HEAD_AND_FOOT) and (count >= max(few, 0.6 * pages) or (outermost and marked))
+        if stamp:
+            line.role = "furniture"
+            marked = True
+        elif abs(line.base - inwards[0].base) >= 3:
+            return
+
+
+def _at_edge(line: Line, page: PageText, share: float) -> bool:
+    """Whether the line stands in the top or bottom `share` of the page."""
+    return line.box.y0 < share * page.box.height or line.box.y1 > (1 - share) * page.box.height
 
 
 def _place(line: Line, page: PageText) -> tuple[str, int]:
@@ -215,12 +229,20 @@ def body_style(layouts: list[PageLayout]) -> Style:
     above: Counter[tuple[str, float, bool]] = Counter()
     for layout in layouts:
         pairs = neighbours(layout.lines)
-        inner = {id(low) for up, low in pairs if _heading_key(up) == _heading_key(low) and low.base - up.base < 2 * size}
+        inner = {
+            id(low) for up, low in pairs if _heading_key(up) == _heading_key(low) and low.base - up.base < 2 * size
+        }
         for upper, lower in pairs:
             step = lower.base - upper.base
             if style.is_body(upper) and style.is_body(lower) and 0.9 * size < step < 3.2 * size:
                 steps[round(2 * step) / 2] += 1
-            alone = len(upper.text) < 90 and step < 4 * size and id(upper) not in inner and upper.math < 0.3 and upper.size > 0.88 * size
+            alone = (
+                len(upper.text) < 90
+                and step < 4 * size
+                and id(upper) not in inner
+                and upper.math < 0.3
+                and upper.size > 0.88 * size
+            )
             marked = upper.bold or upper.size > 1.04 * size or upper.font != font
             if alone and marked and upper.letters >= 3 and style.is_body(lower) and len(lower.text) >= 40:
                 above[_heading_key(upper)] += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from s1_mmalign.builder.formats.pdf.captions import join_lines
 from s1_mmalign.builder.formats.pdf.layout import PageLayout, Style, is_heading, neighbours
@@ -11,7 +12,7 @@ from s1_mmalign.builder.records import Metadata
 
 ABSTRACT = re.compile(r"\W{0,3}(?:A\s?B\s?S\s?T\s?R\s?A\s?C\s?T|Abstract|Summary)\b\s*[.:—–|-]*\s*(?P<rest>.*)")
 END = re.compile(
-    r"(?:key ?words?|index terms|introduction|pacs|msc|subject classification|\d\.?\s+introduction|i\.\s+introduction)\b",
+    r"(?:key ?words?|index terms|pacs|msc|subject classification|(?:\d\.?\s+|i\.\s+)?introduction)\b",
     re.I,
 )
 STAMP = re.compile(r"arXiv:(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?(?:\s*\[([^\]]+)\])?")
@@ -50,7 +51,7 @@ def _title(layout: PageLayout, style: Style, title_in_file: str | None) -> str |
     if size < 1.12 * style.size:
         return None
     lines = [line for line in upper if line.size >= 0.97 * size]
-    together = all(b.base - a.base < 2.6 * size for a, b in zip(lines, lines[1:], strict=False))
+    together = all(b.base - a.base < 2.6 * size for a, b in pairwise(lines))
     text = join_lines([line.text for line in lines])
     return text if together and 8 <= len(text) <= 400 and " " in text else None
 

@@ -14,13 +14,18 @@ import pymupdf
 
 from s1_mmalign.builder.formats.pdf import regions, witness
 from s1_mmalign.builder.formats.pdf.blocks import blocks_of, is_prose
-from s1_mmalign.builder.formats.pdf.captions import CONTINUED, Caption
+from s1_mmalign.builder.formats.pdf.captions import ACCEPTED, CONTINUED, Caption
 from s1_mmalign.builder.formats.pdf.errors import MUPDF_ERRORS
+from s1_mmalign.builder.formats.pdf.extent import content
 from s1_mmalign.builder.formats.pdf.geometry import Box
 from s1_mmalign.builder.formats.pdf.ink import Ink
 from s1_mmalign.builder.formats.pdf.layout import PageLayout, Style
 from s1_mmalign.builder.formats.pdf.options import PdfOptions
+from s1_mmalign.builder.formats.pdf.scene import Scene, prepare
+from s1_mmalign.builder.formats.pdf.spaces import table_body
 
+SURE = 1.4
+"""The score of a proposal that stands right beside its caption and in line with it."""
 FIGURE_PAGE_LETTERS = 300
 """A page with more letters of running text than this is no page of figures alone."""
 FIGURE_PAGE_SHARE = 0.04
@@ -51,7 +56,7 @@ class Document:
             page.set_rotation(rotation)
         return page
 
-    def scene(self, number: int, captions: list[Caption]) -> regions.Scene | None:
+    def scene(self, number: int, captions: list[Caption]) -> Scene | None:
         """The page prepared for the search of pictures; None for a page that cannot be rendered."""
         layout = self.layouts[number - 1]
         try:
@@ -59,7 +64,12 @@ class Document:
             ink = Ink(page.get_displaylist(), layout.text.printed, _is_scan(page))
         except MUPDF_ERRORS:
             return None
-        return regions.prepare(layout, captions, ink, self.style)
+        scene = prepare(layout, captions, ink, self.style)
+        for caption in captions:
+            table = None if caption.is_figure else table_body(caption, scene)
+            if table:
+                scene.solid.append(table)
+        return scene
 
 
 def _is_scan(page: pymupdf.Page) -> bool:
@@ -78,7 +88,7 @@ def pair(document: Document, captions: list[Caption], options: PdfOptions) -> li
         figures = [c for c in own if c.is_figure]
         if figures:
             scene = document.scene(number, own)
-            proposals[number] = [regions.propose(c, scene, own) if scene else [] for c in figures]
+            proposals[number] = [_proposals(c, scene, own) if scene else [] for c in figures]
     usual = regions.usual_side(found for page in proposals.values() for found in page)
     matches: list[Match] = []
     for number, page in proposals.items():
@@ -86,12 +96,17 @@ def pair(document: Document, captions: list[Caption], options: PdfOptions) -> li
         for caption, proposal in zip(figures, regions.assign(page, usual), strict=True):
             matches.append(Match(caption, [(number, proposal.box)] if proposal else []))
     if options.use_layout == "always":
-        _ask_layout(document, matches)
-    matches = _merge(matches)
+        _ask_layout(document, matches, by_page)
+    matches = _merge([m for m in matches if m.places or m.caption.score >= ACCEPTED])
     _pair_over_pages(document, matches, by_page)
     if options.use_layout == "auto":
-        _ask_layout(document, matches)
+        _ask_layout(document, matches, by_page)
     return matches
+
+
+def _proposals(caption: Caption, scene: Scene, own: list[Caption]) -> list[regions.Proposal]:
+    found = regions.propose(caption, scene, own)
+    return found if caption.score >= ACCEPTED else [p for p in found if p.score >= SURE]
 
 
 def _merge(matches: list[Match]) -> list[Match]:
@@ -99,22 +114,19 @@ def _merge(matches: list[Match]) -> list[Match]:
     groups: defaultdict[tuple[str, str, str], list[Match]] = defaultdict(list)
     for match in matches:
         groups[match.caption.key].append(match)
-    gone: set[int] = set()
+    kept: set[int] = set()
     for group in groups.values():
-        placed = [m for m in group if m.places]
         texts = [m for m in group if m.caption.text and not CONTINUED.match(m.caption.text)]
-        bare = [m for m in placed if m not in texts]
-        unplaced = [m for m in texts if not m.places]
-        owner = next((m for m in texts if m.places), None)
-        if owner is None and texts and bare:
-            owner = max(texts, key=lambda m: len(m.caption.text))
-        if owner is None:
+        placed = [m for m in texts if m.places]
+        bare = [m for m in group if m.places and m not in texts]
+        if not texts:
+            kept.update(id(m) for m in bare)
             continue
+        owner = placed[0] if placed else max(texts, key=lambda m: len(m.caption.text))
         for match in bare:
             owner.places.extend(match.places)
-        gone.update(id(m) for m in (*bare, *unplaced) if m is not owner)
-        gone.update(id(m) for m in group if m is not owner and not m.places)
-    return [m for m in matches if id(m) not in gone]
+        kept.update(id(m) for m in (owner, *placed))
+    return [m for m in matches if id(m) in kept]
 
 
 def _pair_over_pages(document: Document, matches: list[Match], by_page: dict[int, list[Caption]]) -> None:
@@ -129,7 +141,9 @@ def _pair_over_pages(document: Document, matches: list[Match], by_page: dict[int
             continue
         high = match.caption.box.y0 < document.layouts[page - 1].text.box.height / 2
         for near in (page - 1, page + 1) if high else (page + 1, page - 1):
-            if near in pictures and not any(other is not match and abs(other.caption.page - near) <= 1 for other in lacking):
+            if near in pictures and not any(
+                other is not match and abs(other.caption.page - near) <= 1 for other in lacking
+            ):
                 match.places.append((near, pictures.pop(near)))
                 break
     rest = [m for m in lacking if not m.places]
@@ -150,19 +164,20 @@ def _pages_of_pictures(document: Document, matches: list[Match], by_page: dict[i
         if sum(b.letters for b in blocks if is_prose(b, layout, document.style)) > FIGURE_PAGE_LETTERS:
             continue
         scene = document.scene(layout.number, by_page.get(layout.number, []))
-        box = regions.content(scene.edge, scene, "page") if scene else None
+        box = content(scene.edge, scene, "page") if scene else None
         if box is not None and box.area > FIGURE_PAGE_SHARE * layout.text.box.area:
             found[layout.number] = box
     return found
 
 
-def _ask_layout(document: Document, matches: list[Match]) -> None:
+def _ask_layout(document: Document, matches: list[Match], by_page: dict[int, list[Caption]]) -> None:
     """Let the layout model place the captions that have no picture yet: the nearest free picture on the page."""
     lacking = [m for m in matches if not m.places and not m.caption.in_list]
     for number in sorted({m.caption.page for m in lacking}):
         taken = [box for m in matches for page, box in m.places if page == number]
         try:
-            seen = witness.pictures(document.page(number))
+            tables = all(caption.is_figure for caption in by_page[number])
+            seen = witness.pictures(document.page(number), tables)
         except MUPDF_ERRORS:
             continue
         free = [b for b in seen if not any(_overlap(b, t) for t in taken)]

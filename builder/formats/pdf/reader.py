@@ -27,8 +27,10 @@ from s1_mmalign.builder.formats.pdf.render import cut
 from s1_mmalign.builder.formats.pdf.text import PageText, read_page
 from s1_mmalign.builder.records import Drop, Figure, Graphic, PackageError, Paper
 
+DEFAULTS = PdfOptions()
 
-def read_pdf(data: bytes, options: PdfOptions = PdfOptions()) -> Paper:
+
+def read_pdf(data: bytes, options: PdfOptions = DEFAULTS) -> Paper:
     """Read the PDF in `data` and return its figures with pictures, captions and citing paragraphs.
 
     Raises `PackageError("source_unreadable")` for what is no PDF, is encrypted, has no pages, or has no page

@@ -14,12 +14,17 @@ from s1_mmalign.builder.formats.pdf.geometry import Box
 TEXT_FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP
 """No images and no ligatures: ligatures would hide "fi" and "ff" from every later word match."""
 
-MATH_FONT = re.compile(r"^(CM(MI|SY|EX|BSY)|MSAM|MSBM|EU(FM|SM|EX)|rsfs|LMMath|txsy|txmi|px(sy|mi)|MT(MI|SY|EX))|Math|Symbol", re.I)
+MATH_FONT = re.compile(
+    r"^(CM(MI|SY|EX|BSY)|MSAM|MSBM|EU(FM|SM|EX)|rsfs|LMMath|txsy|txmi|px(sy|mi)|MT(MI|SY|EX))|Math|Symbol", re.I
+)
 STYLE_SUFFIX = re.compile(
-    r"([-,_ ]?(bold|italic|oblique|roman|roma|regular|medium|semibold|demi|light|black|book|ital|obli|slanted|bd|it|mt|ps))+$",
+    r"([-,_ ]?(bold|italic|oblique|roman|roma|regular|medium|semibold|demi|light|black|book|ital|obli|slanted"
+    r"|bd|it|mt|ps))+$",
     re.I,
 )
-BOLD_FONT = re.compile(r"bold|black|demi|heavy|\b(cmb|sfb|ptmb|ptmbi|phvb)|-bd\b|medi$|\.b(\+|$)|CMBX|LMRoman\d+-Bold", re.I)
+BOLD_FONT = re.compile(
+    r"bold|black|demi|heavy|\b(cmb|sfb|ptmb|ptmbi|phvb)|-bd\b|medi$|\.b(\+|$)|CMBX|LMRoman\d+-Bold", re.I
+)
 ICON_FONT = re.compile(r"FontAwesome|academicons|Dingbats|Wingdings|Webdings|MaterialIcons|fontello|icomoon", re.I)
 COMBINING = {"ˆ": "\u0302", "˜": "\u0303", "¯": "\u0304", "˙": "\u0307", "¨": "\u0308"}
 RAISED = str.maketrans("0123456789+-−=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿ")
@@ -231,7 +236,7 @@ def _same_row(a: Piece, b: Piece, gutters: list[tuple[float, float]]) -> bool:
 
 def _line(pieces: list[Piece], level: bool = True) -> Line:
     pieces = sorted(pieces, key=lambda p: p.box.x0)
-    main = max(pieces, key=lambda p: (p.box.width * p.size))
+    main = max(pieces, key=lambda p: p.box.width * p.size)
     spans: list[tuple[float, str, float, str, int]] = []
     for piece in pieces:
         own = list(piece.spans)
@@ -275,5 +280,7 @@ def _clean(text: str) -> str:
         text = re.sub(r"([ˆ˜¯˙¨]) ?(\w)", lambda m: m[2] + COMBINING[m[1]], text)
     text = unicodedata.normalize("NFC", text)
     text = text.replace("\ufffd", "")
-    text = "".join(c if c.isprintable() or c == "\u00ad" else "" if unicodedata.category(c) == "Co" else " " for c in text)
+    text = "".join(
+        c if c.isprintable() or c == "\u00ad" else "" if unicodedata.category(c) == "Co" else " " for c in text
+    )
     return " ".join(text.split())

@@ -6,16 +6,21 @@ import pymupdf
 
 from s1_mmalign.builder.formats.pdf.geometry import Box
 
-PICTURES = ("picture", "table", "formula")
-"""What the model may call a figure; a drawing of words and rules is a table to it."""
 
+def pictures(page: pymupdf.Page, tables: bool = False) -> list[Box]:
+    """The boxes that the model takes for pictures, in the coordinates of the turned page.
 
-def pictures(page: pymupdf.Page) -> list[Box]:
-    """The boxes that the model takes for pictures, or failing them for tables or formulas, in page coordinates."""
+    With `tables`, its tables where it sees no picture: a drawing of words and rules is a table to it.
+    """
     import pymupdf.layout as layout
 
     layout.activate()
-    page.get_layout()
-    boxes = [(Box(*entry[:4]), str(entry[4])) for entry in page.layout_information or []]
-    found = [box for box, name in boxes if name == PICTURES[0]]
-    return found or [box for box, name in boxes if name in PICTURES]
+    turned, rotation = page.rotation_matrix, page.rotation
+    page.set_rotation(0)  # the model looks at the turned page but answers in unturned coordinates
+    try:
+        page.get_layout()
+    finally:
+        page.set_rotation(rotation)
+    boxes = [(Box(*(pymupdf.Rect(entry[:4]) * turned)), str(entry[4])) for entry in page.layout_information or []]
+    found = [box for box, name in boxes if name == "picture"]
+    return found or [box for box, name in boxes if tables and name == "table"]

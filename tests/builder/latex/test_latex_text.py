@@ -21,7 +21,7 @@ def caption(read, written: str, **options: object) -> str:
         (r"\O rsted, sm\o rrebr\o d, \AA ngstr\"om, \ss, \L\'od\'z, \ae on, \oe uvre", "Ørsted, smørrebrød, Ångström, ß, Łódź, æon, œuvre"),
         ("``quoted'' and `single' -- en --- em", "“quoted” and ‘single’ – en — em"),
         (r"50\% \& \$5 \#1 a\_b \{x\} \textbackslash", "50% & $5 #1 a_b {x} \\"),
-        (r"\textdegree C, 5\,nm, a~b, \S 2, \dag, \copyright, \pounds", "°C, 5 nm, a b, § 2, †, ©, £"),
+        (r"\textdegree C, 5\,nm, a~b, \S 2, \dag, \copyright, \pounds", "°C, 5 nm, a b, §2, †, ©, £"),
         (r"\textbf{bold} {\it italic} \emph{\textsc{both}} {\large big}", "bold italic both big"),
         (r"x\textsuperscript{2} H\textsubscript{2}O", "x2 H2O"),
         (r"\textcolor{red}{red} \color{blue}blue \colorbox{red}{box} {\color[rgb]{1,0,0}rgb}", "red blue box rgb"),

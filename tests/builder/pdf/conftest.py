@@ -81,7 +81,9 @@ class Press:
         """One line as it is."""
         self.sheet.insert_text((x, y), text, fontsize=size, fontname=font, rotate=rotate)
 
-    def plot(self, rect: tuple[float, float, float, float], size: float = 7, curves: int = 2, title: str = "a sample") -> pymupdf.Rect:
+    def plot(
+        self, rect: tuple[float, float, float, float], size: float = 7, curves: int = 2, title: str = "a sample"
+    ) -> pymupdf.Rect:
         """A vector plot with ticks, tick labels, axis titles and a legend that fills `rect`."""
         box = pymupdf.Rect(rect)
         axes = pymupdf.Rect(box.x0 + 4 * size, box.y0 + 1.6 * size, box.x1 - 2, box.y1 - 3.4 * size)
@@ -98,7 +100,8 @@ class Press:
         self.line(axes.x0 + axes.width / 2 - 20, box.y0 + size, title, size, "helv")
         for k in range(curves):
             points = [
-                (axes.x0 + t * axes.width, axes.y1 - axes.height * (0.1 + 0.8 * t ** (k + 0.5))) for t in np.linspace(0, 1, 20)
+                (axes.x0 + t * axes.width, axes.y1 - axes.height * (0.1 + 0.8 * t ** (k + 0.5)))
+                for t in np.linspace(0, 1, 20)
             ]
             self.sheet.draw_polyline(points, color=(k / 2, 0.2, 0.8 - k / 2))
             self.line(axes.x0 + 14, axes.y0 + (k + 1.5) * 1.3 * size, f"run {k + 1}", size, "helv")
@@ -107,7 +110,9 @@ class Press:
     def photo(self, rect: tuple[float, float, float, float], seed: int = 0) -> pymupdf.Rect:
         """A raster picture without white in it."""
         box = pymupdf.Rect(rect)
-        noise = np.random.default_rng(seed).integers(20, 200, (int(box.height) // 4, int(box.width) // 4, 3), dtype=np.uint8)
+        noise = np.random.default_rng(seed).integers(
+            20, 200, (int(box.height) // 4, int(box.width) // 4, 3), dtype=np.uint8
+        )
         stream = io.BytesIO()
         Image.fromarray(noise).save(stream, "PNG")
         self.sheet.insert_image(box, stream=stream.getvalue())
