@@ -10,20 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import filelock
-
+from s1_mmalign.builder.folder_lock import locked
 from s1_mmalign.builder.options import BuildOptions
 from s1_mmalign.builder.records import Drop
 from s1_mmalign.builder.shards import (
     DROPS_NAME,
     MANIFEST_NAME,
     WORK_FOLDER,
-    FolderError,
     Manifest,
     Shard,
     sha256_of,
@@ -157,26 +154,6 @@ def plan_shards(slices: Sequence[Slice], shard_bytes: int) -> list[ShardPlan]:
         for (source, licence_class, split), shards in sorted(groups.items())
         for number, pieces in enumerate(shards)
     ]
-
-
-@contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """Hold the dataset folder for this process; the lock goes with its owner, however that ends.
-
-    Raises:
-        FolderError: another process holds it, or the folder holds files of something else.
-    """
-    if out.exists() and not out.is_dir():
-        raise FolderError(f"{out}: is a file; --out names the folder to write the dataset into.")
-    known = {MANIFEST_NAME, WORK_FOLDER}
-    if out.is_dir() and any(out.iterdir()) and not known & {entry.name for entry in out.iterdir()}:
-        raise FolderError(f"{out}: is not empty and no dataset folder. Name a new or empty folder with --out.")
-    (out / WORK_FOLDER).mkdir(parents=True, exist_ok=True)
-    try:
-        with filelock.FileLock(out / WORK_FOLDER / "lock", timeout=0):
-            yield
-    except filelock.Timeout as error:
-        raise FolderError(f"{out}: another process works in this folder. Wait for it, or end it.") from error
 
 
 def _write(plan: ShardPlan, extracted: Extracted, out: Path) -> Shard:

@@ -19,15 +19,15 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import datasets
-import filelock
 import multiprocess
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import Dataset, Features, Value
 
+from s1_mmalign.builder.folder_lock import locked
 from s1_mmalign.builder.records import FEATURES, RECAPTION_COLUMNS
-from s1_mmalign.builder.shards import WORK_FOLDER, FolderError, Manifest, iter_tables
+from s1_mmalign.builder.shards import WORK_FOLDER, Manifest, iter_tables
 from s1_mmalign.processing.caption_rows import Ahead
 from s1_mmalign.processing.captioners.base import CaptionerError
 from s1_mmalign.processing.captioners.identity import ModelIdentity
@@ -43,8 +43,6 @@ from s1_mmalign.processing.shard_columns import finish_replacement, write_column
 __all__ = ["RecaptionOptions", "RecaptionSummary", "Recaptioner", "recaption_dataset"]
 
 JOURNAL_FOLDER = "journal"
-LOCK_SECONDS = 5
-"""The workers of a run that was killed need a moment to notice."""
 READ_COLUMNS = (
     "image_path", "image_sha256", "caption", "subcaption", "title", "abstract", "citation_contexts",
     "figure_number", "panel", "recaption", "recaption_key", "recaption_flags",
@@ -88,7 +86,7 @@ def recaption_dataset(
         say(captioner.notice)
     summary = RecaptionSummary(identity.label, captioner.prompt_label(template.label))
     started = time.monotonic()
-    with _locked(folder), _scratch(folder / WORK_FOLDER) as scratch:
+    with locked(folder), _scratch(folder / WORK_FOLDER) as scratch:
         manifest = Manifest.load(folder)
         finish_replacement(folder, manifest)
         rows = _read_rows(folder, manifest, scratch, progress)
@@ -101,17 +99,6 @@ def recaption_dataset(
         compact(folder / WORK_FOLDER / JOURNAL_FOLDER)
     summary.seconds = time.monotonic() - started
     return summary
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the dataset folder, by the same lock as `build`; it goes with its owner, however that ends."""
-    (folder / WORK_FOLDER).mkdir(exist_ok=True)
-    try:
-        with filelock.FileLock(folder / WORK_FOLDER / "lock", timeout=LOCK_SECONDS):
-            yield
-    except filelock.Timeout as error:
-        raise FolderError(f"{folder}: another process works in this folder. Wait for it, or end it.") from error
 
 
 @contextmanager

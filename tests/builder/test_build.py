@@ -12,7 +12,8 @@ import time
 import pyarrow as pa
 import pytest
 
-from s1_mmalign.builder.build import build_dataset, locked
+from s1_mmalign.builder.build import build_dataset
+from s1_mmalign.builder.folder_lock import locked
 from s1_mmalign.builder.options import BuildOptions, ExtractOptions
 from s1_mmalign.builder.shards import FolderError, Manifest, iter_tables
 from tests.builder.small_papers import TEX, write_latex_package, write_papers
