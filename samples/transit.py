@@ -243,7 +243,8 @@ def _light_curve() -> bytes:
     time, observed = photometry()
     model = flux(separation(time, _IMPACT), fit()[0])
     figure, (axes, residuals) = drawing.new_figure(5.4, 3.8, rows=2)
-    axes.get_gridspec().set_height_ratios([3, 1])
+    if (grid := axes.get_gridspec()) is not None:
+        grid.set_height_ratios([3, 1])
     bins = np.arange(time.size // 8 * 8).reshape(-1, 8)
     middle, value = time[bins].mean(axis=1), observed[bins].mean(axis=1)
     axes.plot(24 * time, 100 * observed, ".", color="#b9c4d3", markersize=4)

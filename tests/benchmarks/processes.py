@@ -75,7 +75,7 @@ class ReaderProcess:
         return own.memory_info().rss, sum(child.memory_info().rss for child in children)
 
     def close(self) -> None:
-        """End the process and what it started (it leads a session of its own)."""
+        """End the process and what it started (it leads a process group of its own)."""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)

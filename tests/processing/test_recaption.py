@@ -128,7 +128,7 @@ def test_a_kill_between_shard_and_manifest_is_mended(folder: Path, tmp_path: Pat
 def test_another_process_in_the_folder_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch):
     import filelock
 
-    monkeypatch.setattr("s1_mmalign.processing.recaption.LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("s1_mmalign.builder.folder_lock.LOCK_SECONDS", 0.1)
     (folder / ".s1-mmalign").mkdir()
     with filelock.FileLock(folder / ".s1-mmalign" / "lock"), pytest.raises(FolderError, match="another process"):
         recaption_dataset(folder, say=quiet)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from s1_mmalign.builder.formats.latex.events import (
     Break,
@@ -95,16 +96,18 @@ def _all_in(figure: Found, shown: set[str | None]) -> bool:
 
 def _pair_by_order(result: Assembled) -> None:
     """Give captions that stand apart from the pictures, as in old manuscripts, the floats without one in order."""
-    captions = [figure for figure in result.figures if figure.caption and figure.float_name == LOOSE and not figure.panels]
-    floats = [
-        figure for figure in result.figures
-        if not figure.caption and figure.panels and not figure.panel_captions
-    ]  # fmt: skip
-    if not captions or len(captions) != len(floats):
-        return
-    for caption, pictures in zip(captions, floats, strict=True):
-        caption.panels, caption.labels = pictures.panels, caption.labels + pictures.labels
-    result.figures = [figure for figure in result.figures if all(figure is not other for other in floats)]
+    captions = [
+        figure for figure in result.figures if figure.caption and figure.float_name == LOOSE and not figure.panels
+    ]
+    floats = [f for f in result.figures if not f.caption and f.panels and not f.panel_captions]
+    if captions and len(captions) == len(floats):
+        for caption, pictures in zip(captions, floats, strict=True):
+            caption.panels, caption.labels = pictures.panels, caption.labels + pictures.labels
+        result.figures = [figure for figure in result.figures if all(figure is not other for other in floats)]
+    elif captions and not floats and len(captions) == len(result.uncaptioned):
+        for caption, picture in zip(captions, result.uncaptioned, strict=True):
+            caption.panels = [Panel(picture)]
+        result.uncaptioned = []
 
 
 def _tree(events: Sequence[Event]) -> Node:
@@ -174,7 +177,13 @@ def _close_loose(loose: list[Picture | Caption | Label | Drawn | Break | Node], 
 
 
 def _is_figure_caption(item: object) -> bool:
-    return isinstance(item, Caption) and item.counter not in ("subfigure", "table", "algorithm", "lstlisting", "listing")
+    return isinstance(item, Caption) and item.counter not in (
+        "subfigure",
+        "table",
+        "algorithm",
+        "lstlisting",
+        "listing",
+    )
 
 
 def _figures(node: Node, result: Assembled) -> list[Found]:
@@ -230,7 +239,7 @@ def _split_in_order(
         return groups
     if content and at[0] < content[0]:
         starts = [0, *at[1:], len(items)]
-        return [items[start:end] for start, end in zip(starts, starts[1:], strict=False)]
+        return [items[start:end] for start, end in pairwise(starts)]
     groups = []
     start = 0
     for index in at:

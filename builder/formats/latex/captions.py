@@ -74,6 +74,14 @@ def continued_float(tex: Interpreter, token: str) -> None:
     tex.continued = True
 
 
+def two_captions(tex: Interpreter, token: str) -> None:
+    """`\\bicaption{text}{text in another language}`: the first counts."""
+    caption(tex, token)
+    tex.optional()
+    if tex.peek() == "{":
+        tex.argument()
+
+
 def continued_caption(tex: Interpreter, token: str) -> None:
     """`\\contcaption{text}` of MNRAS: the caption of a figure that goes on."""
     tex.continued = True
@@ -153,11 +161,19 @@ def caption_box(tex: Interpreter, token: str) -> None:
     tex.after(content, lambda: tex.note(Close()))
 
 
-_PANELS = {"subfigure": "ooom", "subcaptionblock": "om", "subfloat": "o", "subfigs": "", "panel": "", "subsubfigure": "om"}
+_PANELS = {
+    "subfigure": "ooom",
+    "subcaptionblock": "om",
+    "subfloat": "o",
+    "subfigs": "",
+    "panel": "",
+    "subsubfigure": "om",
+}
 
 COMMANDS: dict[str, Handler] = {
     **commands("caption legend topcaption bottomcaption fcaption tablecaption tabcaption", caption),
     "\\contcaption": continued_caption,
+    "\\bicaption": two_captions,
     "\\captionof": caption_of,
     "\\figcaption": figure_caption,
     **commands("captionbox subcaptionbox", caption_box),

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 
+from s1_mmalign.builder.formats.latex.arguments import commands, do_nothing
 from s1_mmalign.builder.formats.latex.interpreter import Handler, Interpreter
 from s1_mmalign.builder.formats.latex.macros import Macro
 from s1_mmalign.builder.formats.latex.tokens import FILE_END, Token, spell
 
-_PRIMITIVE = frozenset(
-    f"\\{name}"
-    for name in (
-        "if ifx ifnum ifdim ifodd ifcat ifvmode ifhmode ifmmode ifinner ifvoid ifhbox ifvbox iftrue iffalse ifcase "
-        "ifdefined ifcsname ifeof ifpdf ifxetex ifluatex ifPDFTeX ifpdftex ifXeTeX ifLuaTeX"
-    ).split()
+_PRIMITIVE = commands(
+    "if ifx ifnum ifdim ifodd ifcat ifvmode ifhmode ifmmode ifinner ifvoid ifhbox ifvbox iftrue iffalse ifcase "
+    "ifdefined ifcsname ifeof ifpdf ifxetex ifluatex ifPDFTeX ifpdftex ifXeTeX ifLuaTeX",
+    do_nothing,
 )
 _TRUE = frozenset(("\\iftrue", "\\ifpdf", "\\ifPDFTeX", "\\ifpdftex", "\\ifhmode"))
 
@@ -38,13 +37,17 @@ def skip_branch(tex: Interpreter, *, to_else: bool) -> None:
             if to_else and not depth:
                 tex.drop(index)
                 return
-        elif token.startswith("\\if") and (token in _PRIMITIVE or token[3:4] == "@" or _is_switch(tex, token)):
+        elif token.startswith("\\if") and _opens(tex, token):
             depth += 1
     tex.spend(len(items))
 
 
-def _is_switch(tex: Interpreter, token: str) -> bool:
-    return isinstance(tex.commands.get(token), _Switch)
+def _opens(tex: Interpreter, token: str) -> bool:
+    """Whether a command named like a conditional is one; `\\iff` and `\\ifthenelse` are none."""
+    if token in _PRIMITIVE:
+        return True
+    meaning = tex.commands.get(token)
+    return isinstance(meaning, _Switch) if meaning else token != "\\iff"
 
 
 class _Switch:
@@ -230,7 +233,7 @@ def _holds(tex: Interpreter, test: list[Token]) -> bool:
 
 
 def if_string(tex: Interpreter, token: str) -> None:
-    """etoolbox: `\\ifstrequal{a}{b}{yes}{no}`, `\\ifstrempty`, `\\ifblank`, `\\ifdefempty`, `\\ifbool`, `\\iftoggle`…"""
+    """etoolbox: `\\ifstrequal{a}{b}{yes}{no}`, `\\ifstrempty`, `\\ifblank`, `\\ifbool`, `\\iftoggle`…"""
     first = tex.argument()
     if token == "\\ifstrequal":
         holds = spell(first) == spell(tex.argument())
@@ -256,27 +259,40 @@ def if_file_exists(tex: Interpreter, token: str) -> None:
     tex.push(yes if tex.files.find(name, ("", ".tex")) else no)
 
 
+def new_boolean(tex: Interpreter, token: str) -> None:
+    """`\\newboolean{name}`, `\\newbool`, `\\newtoggle`."""
+    name = tex.words(tex.argument())
+    tex.define(f"\\if{name}", _Switch(), globally=True)
+
+
+def set_boolean(tex: Interpreter, token: str) -> None:
+    """`\\setboolean{name}{true}`, `\\setbool`, `\\settoggle`; `\\booltrue{name}`, `\\togglefalse`…"""
+    switch = tex.commands.get(f"\\if{tex.words(tex.argument())}")
+    value = token.endswith("true") if token.endswith(("true", "false")) else tex.words(tex.argument()) == "true"
+    if isinstance(switch, _Switch):
+        switch.value = value
+
+
 COMMANDS: dict[str, Handler] = {
     "\\newif": new_if,
     "\\ifx": if_same_meaning,
-    "\\if": if_same_character,
-    "\\ifcat": if_same_character,
-    **dict.fromkeys(("\\ifnum", "\\ifdim", "\\ifodd"), if_number),
+    **commands("if ifcat", if_same_character),
+    **commands("ifnum ifdim ifodd", if_number),
     "\\ifcase": if_case,
     "\\ifmmode": if_math,
-    **dict.fromkeys(("\\ifdefined", "\\ifcsname"), if_defined),
-    **dict.fromkeys(
-        ("\\iftrue", "\\iffalse", "\\ifpdf", "\\ifPDFTeX", "\\ifpdftex", "\\ifxetex", "\\ifluatex", "\\ifXeTeX",
-         "\\ifLuaTeX", "\\ifvmode", "\\ifhmode", "\\ifinner"),
-        if_known,
+    **commands("ifdefined ifcsname", if_defined),
+    **commands(
+        "iftrue iffalse ifpdf ifPDFTeX ifpdftex ifxetex ifluatex ifXeTeX ifLuaTeX ifvmode ifhmode ifinner", if_known
     ),
-    **dict.fromkeys(("\\else", "\\or"), otherwise),
+    **commands("else or", otherwise),
     "\\fi": end_if,
     "\\ifthenelse": if_then_else,
-    **dict.fromkeys(
-        ("\\ifstrequal", "\\ifstrempty", "\\ifblank", "\\ifempty", "\\ifdefempty", "\\ifbool", "\\iftoggle", "\\ifdef",
-         "\\ifundef", "\\ifcsdef", "\\ifcsundef", "\\@ifundefined", "\\@ifpackageloaded"),
+    **commands(
+        "ifstrequal ifstrempty ifblank ifempty ifdefempty ifbool iftoggle ifdef ifundef ifcsdef ifcsundef @ifundefined "
+        "@ifpackageloaded",
         if_string,
     ),
+    **commands("newboolean newbool newtoggle", new_boolean),
+    **commands("setboolean setbool settoggle booltrue boolfalse toggletrue togglefalse", set_boolean),
     "\\IfFileExists": if_file_exists,
-}  # fmt: skip
+}

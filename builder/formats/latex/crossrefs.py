@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from s1_mmalign.builder.formats.latex.arguments import commands
+from s1_mmalign.builder.formats.latex.arguments import commands, do_nothing
 from s1_mmalign.builder.formats.latex.events import Reference
 from s1_mmalign.builder.formats.latex.interpreter import Handler, Interpreter
 from s1_mmalign.builder.formats.latex.numbering import STYLES
@@ -12,7 +12,9 @@ from s1_mmalign.builder.formats.latex.tokens import Token, lex
 
 _REFERENCE_NAME = re.compile(r"\\[A-Za-z]*(?:[rR]ef|REF)s?$")
 """What a command that refers is called in any package: `\\figref`, `\\fullref`, `\\Crefs`…"""
-_NO_REFERENCE = frozenset(("\\href", "\\bibref", "\\phref", "\\doiref", "\\printref", "\\setref", "\\newref"))
+_NO_REFERENCE = commands(
+    "href bibref phref doiref printref setref newref corref fnref tnoteref thanksref affref orcidref", do_nothing
+)
 
 
 def refer(tex: Interpreter, token: str) -> None:
@@ -93,10 +95,8 @@ def count_without(tex: Interpreter, token: str) -> None:
 
 def print_counter(tex: Interpreter, token: str) -> None:
     """`\\arabic{figure}`, `\\@Alph\\c@figure`, `\\value{figure}`."""
-    if token.startswith("\\@"):
-        name = str(tex.character()).removeprefix("\\c@")
-    else:
-        name = tex.words(tex.argument())
+    internal = token.startswith("\\@")
+    name = str(tex.character()).removeprefix("\\c@") if internal else tex.words(tex.argument())
     style = STYLES.get(token.lstrip("\\@"), str)
     tex.emit(style(tex.counters.values.get(name, 0)))
 
@@ -133,8 +133,8 @@ def push_source(tex: Interpreter, source: str) -> None:
 
 COMMANDS: dict[str, Handler] = {
     **commands(
-        "ref cref Cref autoref Autoref eqref pageref nameref subref vref Vref labelcref namecref cpageref fref Fref figref "
-        "Figref zcref fullref prettyref vpageref lcnamecref subfigref zref",
+        "ref cref Cref autoref Autoref eqref pageref nameref subref vref Vref labelcref namecref cpageref fref "
+        "Fref figref Figref zcref fullref prettyref vpageref lcnamecref subfigref zref",
         refer,
     ),
     **commands("crefrange Crefrange cpagerefrange vrefrange refrange figrefrange", refer_to_range),

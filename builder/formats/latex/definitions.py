@@ -19,7 +19,6 @@ from s1_mmalign.builder.formats.latex.primitives import until_endcsname
 from s1_mmalign.builder.formats.latex.tokens import Token, spell
 
 
-
 def command_name(tex: Interpreter) -> str:
     """Take the name being defined: `\\name`, `{\\name}` or, for environments, `{name}`."""
     return spell(tex.argument()).strip()
@@ -148,7 +147,10 @@ def math_operator(tex: Interpreter, token: str) -> None:
 
 
 COMMANDS: dict[str, Handler] = {
-    **commands("newcommand renewcommand providecommand DeclareRobustCommand declarecommand newcommandx renewcommandx", new_command),
+    **commands(
+        "newcommand renewcommand providecommand DeclareRobustCommand declarecommand newcommandx renewcommandx",
+        new_command,
+    ),
     **commands("newrobustcmd renewrobustcmd providerobustcmd", new_command),
     **{
         f"\\{verb}{kind}Command": new_document_command

@@ -52,8 +52,8 @@ def picture_environment(tex: Interpreter, name: str) -> None:
 
 ENVIRONMENTS: dict[str, Handler] = {
     **named(
-        "tikzpicture pgfpicture pspicture pspicture* psgraph axis circuitikz tikzcd feynman feynmandiagram fmffile fmfgraph "
-        "fmfgraph* asy forest gnuplot xy dot2tex quantikz chronology prooftree mfpic axopicture",
+        "tikzpicture pgfpicture pspicture pspicture* psgraph axis circuitikz tikzcd feynman feynmandiagram "
+        "fmffile fmfgraph fmfgraph* asy forest gnuplot xy dot2tex quantikz chronology prooftree mfpic axopicture",
         drawing,
     ),
     **named("picture picture*", picture_environment),

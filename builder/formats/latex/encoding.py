@@ -5,7 +5,9 @@ from __future__ import annotations
 import codecs
 import re
 
-_DECLARED = re.compile(rb"\\(?:usepackage|RequirePackage)\s*\[\s*([A-Za-z0-9-]+)\s*\]\s*\{\s*inputenc\s*\}|\\inputencoding\{([a-z0-9]+)\}")
+_DECLARED = re.compile(
+    rb"\\(?:usepackage|RequirePackage)\s*\[\s*([A-Za-z0-9-]+)\s*\]\s*\{\s*inputenc\s*\}|\\inputencoding\{([a-z0-9]+)\}"
+)
 _CODECS = {
     "latin1": "cp1252",  # what editors wrote under that name
     "ansinew": "cp1252",

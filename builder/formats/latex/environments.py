@@ -75,9 +75,9 @@ def new_theorem(tex: Interpreter, token: str) -> None:
 
 
 _BOXES = {
-    "center": "", "flushleft": "", "flushright": "", "strip": "o", "minipage": "ooom", "mdframed": "o", "tcolorbox": "o",
-    "framed": "", "widetext": "", "multicols": "mo", "columns": "o", "column": "om", "frame": "aoom", "adjustwidth": "ommo",
-    "landscape": "", "titlepage": "", "graphicalabstract": "", "figwindow": "o",
+    "center": "", "flushleft": "", "flushright": "", "strip": "o", "minipage": "ooom", "mdframed": "o", "framed": "",
+    "tcolorbox": "o", "widetext": "", "multicols": "mo", "columns": "o", "column": "om", "frame": "aoom",
+    "adjustwidth": "ommo", "landscape": "", "titlepage": "", "graphicalabstract": "", "figwindow": "o",
 }  # fmt: skip
 _INLINE_BOXES = {"adjustbox": "m", "threeparttable": "o", "turn": "m"}
 _TABLES = {"tabular": "om", "tabular*": "mom", "tabularx": "mom", "tabulary": "mom", "tabbing": "", "tblr": "om",
@@ -97,13 +97,13 @@ ENVIRONMENTS: dict[str, Handler] = {
     ),
     **{name: partial(aside, arguments=arguments) for name, arguments in _TABLES.items()},
     **named(
-        "comment filecontents filecontents* CCSXML thebibliography references reference bibdiv biblist keywords keyword "
-        "IEEEkeywords acknowledgment*",
+        "comment filecontents filecontents* CCSXML thebibliography references reference bibdiv biblist keywords "
+        "keyword IEEEkeywords acknowledgment*",
         skip_environment,
     ),
     **named(
-        "array matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix psmallmatrix bsmallmatrix cases dcases rcases "
-        "aligned alignedat gathered split multlined",
+        "array matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix psmallmatrix bsmallmatrix cases dcases "
+        "rcases aligned alignedat gathered split multlined",
         passed_on,
     ),
     **{name: partial(box, arguments=arguments, breaks=True) for name, arguments in _BOXES.items()},

@@ -20,7 +20,7 @@ _LAYOUT = re.compile(r"picture\*?|tab.*|tblr")
 
 
 def record(found: Found, printer: TextPrinter, figure_id: str) -> tuple[Figure | None, list[Drop]]:
-    """Return the figure's record, None where nothing stands for a caption, and a drop for each thing that is missing."""
+    """Return the figure's record, None where nothing stands for a caption, and a drop for all that is missing."""
     caption, number = _caption(found, printer)
     if not caption:
         pictures = [panel.picture for panel in found.panels]
@@ -35,7 +35,9 @@ def record(found: Found, printer: TextPrinter, figure_id: str) -> tuple[Figure |
     for panel, letter, subcaption in _panels(found, printer):
         picture = panel.picture
         if picture.path is None:
-            drops.append(Drop("", f"{figure_id} {picture.asked}", "image_missing", f"the source asks for {picture.asked}"))
+            drops.append(
+                Drop("", f"{figure_id} {picture.asked}", "image_missing", f"the source asks for {picture.asked}")
+            )
             continue
         figure.graphics.append(
             Graphic(

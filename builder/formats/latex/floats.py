@@ -11,7 +11,6 @@ from s1_mmalign.builder.formats.latex.events import Close, Open
 from s1_mmalign.builder.formats.latex.interpreter import Handler, Interpreter
 from s1_mmalign.builder.formats.latex.tokens import Token
 
-
 _FIGURES = {
     "figure": "o", "wrapfigure": "omom", "wrapfloat": "momom", "SCfigure": "oo", "sidewaysfigure": "o",
     "floatingfigure": "om", "teaserfigure": "o", "marginfigure": "o", "figurehere": "", "rotatefigure": "",
@@ -21,10 +20,18 @@ _FIGURES = {
 _OTHERS = {
     "table": "o", "sidewaystable": "o", "wraptable": "omom", "SCtable": "oo", "longtable": "om", "deluxetable": "om",
     "supertabular": "m", "algorithm": "o", "algorithm2e": "o", "listing": "o", "lstlisting": "o", "margintable": "o",
-    "longtblr": "om", "longrotatetable": "", "splittabular": "om", "talltblr": "om", "xltabular": "omm", "program": "o", "codelisting": "", "rotatetable": "",
+    "longtblr": "om", "longrotatetable": "", "talltblr": "om", "xltabular": "omm", "program": "o", "codelisting": "",
+    "rotatetable": "",
     "splitdeluxetable": "m", "tablehere": "", "suptable": "o", "procedure": "o", "boxtext": "", "protocol": "o",
 }  # fmt: skip
-_COUNTED = {"scheme": "scheme", "chart": "chart", "graph": "graph", "plate": "plate", "scheme*": "scheme", "Scheme": "scheme"}
+_COUNTED = {
+    "scheme": "scheme",
+    "chart": "chart",
+    "graph": "graph",
+    "plate": "plate",
+    "scheme*": "scheme",
+    "Scheme": "scheme",
+}
 """Floats of pictures with a number of their own (achemso, rsc)."""
 _LIKE_FIGURE = re.compile(r"(?!sub)[a-z]*fig(?:ure)?s?[a-z]{0,2}$", re.IGNORECASE)
 
@@ -68,7 +75,7 @@ def unknown_environment(tex: Interpreter, name: str) -> None:
 
 
 def float_box(tex: Interpreter, token: str) -> None:
-    """floatrow's `\\ffigbox[w]{caption}{content}`, `\\fcapside`, `\\ttabbox`, `\\floatbox[…]{type}[w]{caption}{content}`."""
+    """floatrow's `\\ffigbox[w]{caption}{content}`, `\\ttabbox`, `\\floatbox[…]{type}[w]{caption}{content}`."""
     if token == "\\floatbox":
         tex.optional()
         kind = tex.words(tex.argument())
@@ -102,7 +109,7 @@ def new_float(tex: Interpreter, token: str) -> None:
 
 
 def float_command(tex: Interpreter, token: str) -> None:
-    """JHEP's `\\FIGURE[h]{content}`, `\\teaser{content}` and, for `\\EPSFIGURE`, `\\DOUBLEFIGURE`, files and captions as arguments."""
+    """`\\teaser{content}`, JHEP's `\\FIGURE[h]{content}` and, with files and captions as arguments, `\\EPSFIGURE`…"""
     tex.optional()
     tokens: list[Token]
     if token in ("\\FIGURE", "\\teaser"):

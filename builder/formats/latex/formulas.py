@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
+from s1_mmalign.builder.formats.latex.arguments import take
 from s1_mmalign.builder.formats.latex.events import Label, Target
 from s1_mmalign.builder.formats.latex.interpreter import Frame, Handler, Interpreter
-from s1_mmalign.builder.formats.latex.arguments import take
 from s1_mmalign.builder.formats.latex.tokens import Token, spell
 
 _ONE_NUMBER = ("equation", "displaymath", "math", "multline", "dmath", "empheq")
@@ -32,8 +32,10 @@ def _close(tex: Interpreter, frame: Frame, rows: bool, numbered: bool) -> None:
     nodes = tex.out[frame.start :]
     labels = [node for node in nodes if isinstance(node, Label)]
     if labels or numbered:
+        waiting: list[str] = []
         for row in _rows(nodes) if rows and "\\\\" in nodes else [nodes]:
-            _number_row(tex, row, numbered)
+            # A label in a row without number means the next number, as `eqnarray` has it.
+            waiting = _number_row(tex, row, numbered, waiting)
     if labels:
         tex.out[frame.start :] = [node for node in nodes if not isinstance(node, Label)]
     tex.emit("\\]")
@@ -56,20 +58,22 @@ def _rows(nodes: list[Token]) -> list[list[Token]]:
     return rows
 
 
-def _number_row(tex: Interpreter, row: list[Token], numbered: bool) -> None:
-    labels = [node.name for node in row if isinstance(node, Label)]
+def _number_row(tex: Interpreter, row: list[Token], numbered: bool, waiting: list[str]) -> list[str]:
+    """Number a row and give the labels that wait for a number theirs; return those that still wait."""
+    waiting = waiting + [node.name for node in row if isinstance(node, Label)]
     if not any(isinstance(node, str) and not node.isspace() and node != "\\\\" for node in row):
-        return
-    if "\\tag" in row or "\\tag*" in row:
+        return waiting
+    if "\\tag" in row:
         after = row[row.index("\\tag") + 1 :]
         closing = after.index("}") if "}" in after else 0
         number = spell(token for token in after[:closing] if token not in ("{", "*")).strip()
     elif numbered and "\\nonumber" not in row and "\\notag" not in row:
         number = _step(tex)
     else:
-        return
-    for name in labels:
+        return waiting
+    for name in waiting:
         tex.document.labels.setdefault(name, Target("equation", number))
+    return []
 
 
 def _step(tex: Interpreter) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from s1_mmalign.builder.formats.latex.sources import MAX_NAME, SourceTree
@@ -33,8 +34,8 @@ class GraphicsFinder:
         self._by_lower: dict[str, str] = {}
         self._by_base: dict[str, list[str]] = {}
         for name in names:
-            self._by_lower.setdefault(name.lower(), name)
-            self._by_base.setdefault(posixpath.basename(name).lower(), []).append(name)
+            self._by_lower.setdefault(_key(name), name)
+            self._by_base.setdefault(posixpath.basename(_key(name)), []).append(name)
         self.folders: list[str] = []
         """What `\\graphicspath` lists."""
         self.endings: tuple[str, ...] = IMAGE_ENDINGS
@@ -62,12 +63,12 @@ class GraphicsFinder:
                     return path
         for folder in self._search_folders():
             for spelling in spellings:
-                found = self._by_lower.get(posixpath.normpath(posixpath.join(folder, spelling)).lower())
+                found = self._by_lower.get(_key(posixpath.normpath(posixpath.join(folder, spelling))))
                 if found:
                     return found
         for spelling in spellings:
-            if found := self._by_base.get(posixpath.basename(spelling).lower()):
-                return min(found, key=lambda name: (-_shared_tail(name, spelling), name.count("/"), len(name)))
+            if alike := self._by_base.get(posixpath.basename(_key(spelling))):
+                return min(alike, key=lambda name: (-_shared_tail(name, spelling), name.count("/"), len(name)))
         return None
 
     def _search_folders(self) -> list[str]:
@@ -94,6 +95,11 @@ class GraphicsFinder:
                 yield from (stem + other for other in self.endings)
 
 
+def _key(name: str) -> str:
+    """Return a name as it is compared: in small letters, accents composed (Macs decompose them)."""
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).lower()
+
+
 def clean_name(asked: str) -> str:
     """Spell a file name as the source means it, without TeX's quotes, braces and escapes."""
     name = asked.strip().strip('"').replace("{", "").replace("}", "").replace("\\_", "_").replace("\\space", " ")
@@ -106,7 +112,9 @@ def clean_name(asked: str) -> str:
 def _shared_tail(name: str, spelling: str) -> int:
     """Count the folders that two paths share, from the file upwards."""
     count = 0
-    for mine, theirs in zip(reversed(name.lower().split("/")[:-1]), reversed(spelling.lower().split("/")[:-1]), strict=False):
+    for mine, theirs in zip(
+        reversed(name.lower().split("/")[:-1]), reversed(spelling.lower().split("/")[:-1]), strict=False
+    ):
         if mine != theirs:
             break
         count += 1

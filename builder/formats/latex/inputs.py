@@ -9,7 +9,6 @@ from s1_mmalign.builder.formats.latex.interpreter import Handler, Interpreter
 from s1_mmalign.builder.formats.latex.packages import is_macro_file, is_worth_reading
 from s1_mmalign.builder.formats.latex.tokens import FILE_END, MARKS, Token, prepare, spell
 
-
 _DRAWING_ENDINGS = (".pgf", ".tikz", ".pstricks", ".eepic", ".epic")
 
 
@@ -134,6 +133,11 @@ def spelled_environment(tex: Interpreter, token: str) -> None:
         end_document(tex, token)
 
 
+def job_name(tex: Interpreter, token: str) -> None:
+    """`\\jobname`: the main file's name without its ending."""
+    tex.emit(tex.files.open_files[0].rpartition("/")[2].rpartition(".")[0])
+
+
 def include_only(tex: Interpreter, token: str) -> None:
     """`\\includeonly{a,b}`: no other file is included."""
     tex.included_only = {name.strip() for name in tex.words(tex.argument()).split(",")}
@@ -144,6 +148,7 @@ COMMANDS: dict[str, Handler] = {
     "\\InputIfFileExists": input_file,
     FILE_END: end_of_file,
     "\\includeonly": include_only,
+    "\\jobname": job_name,
     "\\endinput": lambda tex, token: tex.finish_file(),
     **commands("usepackage RequirePackage", use_package),
     **commands("documentclass documentstyle", document_class),

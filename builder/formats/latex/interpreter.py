@@ -6,6 +6,7 @@ on as it is to the paragraph, caption or float that is being read, for `to_text`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -26,13 +27,11 @@ MAX_FRAMES = 100
 MAX_DEPTH = 30
 """Captions in captions and files in files that are followed."""
 
-_UNALTERABLE = frozenset(
-    f"\\{name}"
-    for name in (
-        "begin end def gdef edef xdef let newcommand renewcommand providecommand par item fi else or input include "
-        "documentclass usepackage csname expandafter relax appendix label bibliography"
-    ).split()
+_UNALTERABLE = re.compile(
+    r"\\(?:begin|end|[gex]?def|let|(?:new|renew|provide)command|par|item|fi|else|or|input|include|documentclass|usepackage|"
+    r"csname|expandafter|relax|appendix|label|bibliography)"
 )
+"""What the author cannot give a new meaning."""
 
 
 @dataclass(slots=True)
@@ -178,7 +177,7 @@ class Interpreter(TokenStack):
         meaning needs commands of LaTeX's inside that nothing here explains.
         """
         if name in self.builtins and isinstance(meaning, Macro):
-            if self.in_package or name in _UNALTERABLE or not self.spend(len(meaning.body)):
+            if self.in_package or _UNALTERABLE.fullmatch(name) or not self.spend(len(meaning.body)):
                 return
             if any(self._is_internal(token) for token in meaning.body):
                 return
@@ -208,7 +207,9 @@ class Interpreter(TokenStack):
         handler = self.environments.get(name) or self.environments.get(name.rstrip("*"))
         (handler or self.unknown_environment)(self, name)
 
-    def begin(self, name: str, kind: str, *, own_text: bool = False, on_close: Callable[[], None] | None = None) -> Frame:
+    def begin(
+        self, name: str, kind: str, *, own_text: bool = False, on_close: Callable[[], None] | None = None
+    ) -> Frame:
         """Open an environment; with `own_text`, what it holds is kept out of the paragraph around it."""
         self.spend(_COST_OF_ENVIRONMENT)
         if len(self.frames) >= MAX_FRAMES:

@@ -139,6 +139,10 @@ class Counters:
         for _ in range(4):
             if parent is None or not self.values.get(parent):
                 break
-            text = STYLES[self._styles.get(parent, "arabic")](self.values[parent]) + self._separators.get(counter, ".") + text
+            text = (
+                STYLES[self._styles.get(parent, "arabic")](self.values[parent])
+                + self._separators.get(counter, ".")
+                + text
+            )
             parent = self._within.get(parent)
         return text

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from s1_mmalign.builder.formats.latex.arguments import commands, named, skip, take
 from s1_mmalign.builder.formats.latex.events import Close, Drawn, Open, Picture
 from s1_mmalign.builder.formats.latex.graphics import clean_name, parse_angle, parse_lengths, parse_options
 from s1_mmalign.builder.formats.latex.interpreter import Handler, Interpreter
-from s1_mmalign.builder.formats.latex.arguments import commands, named, skip, take
 from s1_mmalign.builder.formats.latex.tokens import Token, spell
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from s1_mmalign.builder.formats.latex.symbols import UNITS
+from s1_mmalign.builder.formats.latex.symbols import UNITS, words
 from s1_mmalign.builder.formats.latex.tokens import Token, TokenStack
 
 QUANTITIES = frozenset(
-    "SI qty num si unit ang SIlist SIrange qtylist qtyrange numlist numrange SInum tablenum numproduct qtyproduct".split()
+    words(
+        "SI qty num si unit ang SIlist SIrange qtylist qtyrange numlist numrange SInum tablenum numproduct qtyproduct"
+    )
 )
 """siunitx's commands, without backslash."""
 
@@ -81,5 +83,5 @@ def _unit(tokens: list[Token], text: Printer) -> str:
 
 
 _PREFIXES = frozenset(
-    "yocto zepto atto femto pico nano micro milli centi deci deca hecto kilo mega giga tera peta exa".split()
+    words("yocto zepto atto femto pico nano micro milli centi deci deca hecto kilo mega giga tera peta exa")
 )

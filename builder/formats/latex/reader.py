@@ -5,7 +5,7 @@ from __future__ import annotations
 from s1_mmalign.builder.archives import Archive
 from s1_mmalign.builder.formats.latex.assemble import Assembled, Found, assemble
 from s1_mmalign.builder.formats.latex.crossrefs import push_source
-from s1_mmalign.builder.formats.latex.events import Document, Paragraph, Target
+from s1_mmalign.builder.formats.latex.events import Document, Paragraph, Picture, Target
 from s1_mmalign.builder.formats.latex.figures import record
 from s1_mmalign.builder.formats.latex.references import (
     Numbers,
@@ -17,7 +17,7 @@ from s1_mmalign.builder.formats.latex.registry import new_interpreter
 from s1_mmalign.builder.formats.latex.sources import SourceTree
 from s1_mmalign.builder.formats.latex.to_text import TextPrinter
 from s1_mmalign.builder.formats.latex.tokens import prepare
-from s1_mmalign.builder.records import Drop, Figure, Metadata, Paper
+from s1_mmalign.builder.records import Drop, DropReason, Figure, Metadata, Paper
 
 
 def read_latex(archive: Archive) -> Paper:
@@ -101,7 +101,9 @@ def _add_contexts(
 
 def _drop_others(assembled: Assembled, paper: Paper) -> None:
     """Note the pictures that are no figures."""
-    others = [(picture, "table_as_image", f"in a float {name}") for name, picture in assembled.in_other_floats]
+    others: list[tuple[Picture, DropReason, str]] = [
+        (picture, "table_as_image", f"in a float {name}") for name, picture in assembled.in_other_floats
+    ]
     others += [(picture, "no_caption", "outside any float") for picture in assembled.uncaptioned]
     for picture, reason, detail in others:
         if picture.path is None:

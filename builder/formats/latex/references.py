@@ -9,8 +9,8 @@ from s1_mmalign.builder.formats.latex.events import Document, Paragraph, Referen
 
 _NAMES = {
     "figure": "figure", "table": "table", "equation": "equation", "section": "section", "subsection": "section",
-    "subsubsection": "section", "chapter": "chapter", "subfigure": "figure", "algorithm": "algorithm", "scheme": "scheme",
-    "enumi": "item", "appendix": "appendix",
+    "subsubsection": "section", "chapter": "chapter", "subfigure": "figure", "algorithm": "algorithm",
+    "scheme": "scheme", "enumi": "item", "appendix": "appendix",
 }  # fmt: skip
 _SILENT = frozenset(("hyperref", "nameref", "pageref", "cpageref", "vpageref", "zref"))
 _NAMING = re.compile(r"(?:[aA]uto|[cCzZvV]c?|[fF]ig?|[fF])ref|[cC]refrange")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
+from itertools import islice
 
 from s1_mmalign.builder.archives import Archive
 from s1_mmalign.builder.formats.latex.encoding import declared_codec, decode
@@ -16,11 +17,11 @@ MAX_INPUT_DEPTH = 15
 MAX_NAME = 300
 """Characters that a file's name may have before it is taken for something else."""
 
-_ROOT = re.compile(rb"^[^%\n\r]*?\\document(?:class|style)\b", re.MULTILINE)
+_ROOT = re.compile(rb"\\document(?:class|style)\b")
+_BODY = re.compile(rb"\\begin\s*\{document\}")
 _PART = re.compile(rb"\\documentclass\s*(?:\[[^\]]*\])?\s*\{\s*(?:subfiles|standalone)\s*\}")
-_INPUT = re.compile(rb"^[^%\n\r]*?\\(?:input|include|subfile)\s*\{?\s*([^\s{}%\\]+)", re.MULTILINE)
-_BODY = re.compile(rb"^[^%\n\r]*?\\begin\s*\{document\}", re.MULTILINE)
-_PLAIN = re.compile(rb"^[^%\n\r]*?\\(?:bye\b|magnification|input\s+\w*(?:mac|tex)\b)", re.MULTILINE)
+_INPUT = re.compile(rb"\\(?:input|include|subfile)\s*\{?\s*([^\s{}%\\]+)")
+_PLAIN = re.compile(rb"\\(?:bye\b|magnification|input\s+\w*(?:mac|tex)\b)")
 _ANY_TEX = re.compile(rb"\\(?:section|begin\s*\{|end\b|par\b|input\b|title)")
 _TEX_ENDINGS = (".tex", ".ltx", ".latex", ".tex.txt")
 _OTHER_ENDINGS = (
@@ -62,12 +63,12 @@ class SourceTree:
         if listed:
             return listed
         data = {name: self._head(name) for name in self._candidates()}
-        headed = [name for name in data if _ROOT.search(data[name])]
-        roots = [n for n in data if (n in headed or _BODY.search(data[n])) and not _PART.search(data[n])]
+        headed = [name for name in data if _uncommented(_ROOT, data[name])]
+        roots = [n for n in data if (n in headed or _uncommented(_BODY, data[n])) and not _PART.search(data[n])]
         if len(roots) == 1:
             return roots
         if not roots:
-            roots = headed or [n for n in data if _PLAIN.search(data[n])]
+            roots = headed or [n for n in data if _uncommented(_PLAIN, data[n])]
         if not roots:
             roots = [n for n in data if n.lower().endswith(_TEX_ENDINGS) and _ANY_TEX.search(data[n])]
         if not roots:
@@ -78,7 +79,7 @@ class SourceTree:
         return [min(roots, key=lambda name: self._rank(name, data[name], name in read_by_others, name in complete))]
 
     def _inputs(self, data: bytes) -> set[str]:
-        found = (self.find(name.decode("latin-1")) for name in _INPUT.findall(data))
+        found = (self.find(match[1].decode("latin-1")) for match in _uncommented(_INPUT, data))
         return {name for name in found if name}
 
     def _rank(self, name: str, data: bytes, is_input: bool, is_complete: bool) -> tuple[object, ...]:
@@ -86,7 +87,7 @@ class SourceTree:
         return (
             is_input,
             not is_complete,
-            not _BODY.search(data),
+            not _uncommented(_BODY, data),
             bool(_SIDE_NAMES.search(stem)),
             stem not in _MAIN_NAMES,
             posixpath.splitext(name)[0] + ".bbl" not in self.names,
@@ -103,7 +104,7 @@ class SourceTree:
 
     def _candidates(self) -> list[str]:
         tex = [name for name in self.names if name.lower().endswith(_TEX_ENDINGS)]
-        if not any(_ROOT.search(self._head(name)) for name in tex):
+        if not any(_uncommented(_ROOT, self._head(name)) for name in tex):
             tex += [n for n in self.names if not n.lower().endswith((*_TEX_ENDINGS, *_OTHER_ENDINGS))]
         return [n for n in tex if self.archive.size(n) <= MAX_SOURCE_BYTES and "__MACOSX" not in n]
 
@@ -169,6 +170,16 @@ class SourceTree:
             return None
         self._left -= size + 1000  # a file of no bytes still costs
         return decode(self.archive.read(path), self.declared)
+
+
+_MOST_MATCHES = 500
+"""Commands of one kind that a file is searched for before the choice of the main file."""
+
+
+def _uncommented(pattern: re.Pattern[bytes], data: bytes) -> list[re.Match[bytes]]:
+    """Return the matches of a pattern before which no `%` stands on their line."""
+    found = islice(pattern.finditer(data), _MOST_MATCHES)
+    return [m for m in found if data.find(b"%", data.rfind(b"\n", 0, m.start()) + 1, m.start()) < 0]
 
 
 def _json_roots(text: str) -> list[str]:

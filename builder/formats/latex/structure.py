@@ -8,7 +8,6 @@ from s1_mmalign.builder.formats.latex.interpreter import Handler, Interpreter
 from s1_mmalign.builder.formats.latex.macros import Macro
 from s1_mmalign.builder.formats.latex.tokens import Token, spell
 
-
 _NUMBERED = ("part", "chapter", "section", "subsection", "subsubsection")
 
 
@@ -138,11 +137,13 @@ def label(tex: Interpreter, token: str) -> None:
 
 
 COMMANDS: dict[str, Handler] = {
-    **commands("part chapter section subsection subsubsection paragraph subparagraph addsec addchap specialsection", section),
+    **commands(
+        "part chapter section subsection subsubsection paragraph subparagraph addsec addchap specialsection", section
+    ),
     "\\@startsection": start_section,
     **commands(
-        "par newpage clearpage cleardoublepage pagebreak bigskip medskip smallskip endgraf printbibliography tableofcontents "
-        "FloatBarrier",
+        "par newpage clearpage cleardoublepage pagebreak bigskip medskip smallskip endgraf printbibliography "
+        "tableofcontents FloatBarrier",
         paragraph_end,
     ),
     "\\maketitle": make_title,

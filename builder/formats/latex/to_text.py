@@ -129,7 +129,7 @@ class TextPrinter:
                 kept.append(" ")
             elif isinstance(token, str) and token not in _DROPPED_IN_FORMULA and token[0] not in "\x01\x02\x03\x04\x05":
                 kept.append(token)
-        formula = _BLANKS.sub(" ", spell(kept)).strip()
+        formula = _BLANKS.sub(" ", spell(_without_double_braces(kept))).strip()
         return f"${formula}$" if formula else ""
 
     def _fraction(self, stack: TokenStack) -> str:
@@ -164,6 +164,24 @@ _SPECIAL: dict[str, _Special] = {
     **dict.fromkeys(("\\url", "\\path", "\\nolinkurl", "\\doi"), TextPrinter._address),
     **dict.fromkeys(("\\ce", "\\cee", "\\chem", "\\ch"), TextPrinter._chemical),
 }
+
+
+def _without_double_braces(tokens: list[Token]) -> list[Token]:
+    """Drop braces around braces or around the whole formula, which macros leave behind."""
+    opened: list[int] = []
+    closing: dict[int, int] = {}
+    for index, token in enumerate(tokens):
+        if token == "{":
+            opened.append(index)
+        elif token == "}" and opened:
+            closing[opened.pop()] = index
+    dropped = {
+        end
+        for start, last in closing.items()
+        if closing.get(start + 1) == last - 1 or (start == 0 and last == len(tokens) - 1)
+        for end in (start, last)
+    }
+    return [token for index, token in enumerate(tokens) if index not in dropped] if dropped else tokens
 
 
 def _until(stack: TokenStack, end: str) -> list[Token]:

@@ -79,14 +79,14 @@ def prepare(source: str) -> str:
     source = _BLANK_LINE.sub("\n\\\\par\n", source)
     parts: list[str] = []
     position = 0
-    for match in iter(lambda: _RAW.search(source, position), None):
+    while match := _RAW.search(source, position):
         kind = match.lastgroup
         parts.append(source[position : match.start()])
         position = match.end()
         if kind == "environment":
             end = f"\\end{{{match['environment']}}}"
             found = source.find(end, position)
-            position = found + len(end) if found >= 0 else len(source)
+            position = found + len(end) if found >= 0 else position
             parts.append(" " if match["environment"] in _LEFT_OUT else "\\verbatimtext ")
         elif kind == "escaped":
             parts.append(match[0])
@@ -166,7 +166,7 @@ def spell(tokens: Iterable[Token]) -> str:
     for token in tokens:
         if not isinstance(token, str) or not token:
             continue
-        if word and token[0].isalpha():
+        if word and token[0].isalnum():
             parts.append(" ")
         parts.append("\\ " if token == "\\" else token)
         word = token[0] == "\\" and token[-1].isalpha()

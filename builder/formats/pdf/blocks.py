@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from s1_mmalign.builder.formats.pdf.captions import ENDED, join_lines
 from s1_mmalign.builder.formats.pdf.geometry import Box, around
+from s1_mmalign.builder.formats.pdf.joining import ENDED, join_lines
 from s1_mmalign.builder.formats.pdf.layout import PageLayout, Style, is_heading, neighbours
 from s1_mmalign.builder.formats.pdf.text import Line
 
@@ -75,6 +75,8 @@ def is_prose(block: Block, layout: PageLayout, style: Style) -> bool:
         return False
     if block.box.width < min(0.5 * width, 150):
         return False
+    if re.match(r"\(?[a-h]\)\s", first.text):
+        return False  # the title of a panel
     # Words in another face than the body's: notes and abstracts are set flush left, words in boxes are centred.
     starts = sorted(line.box.x0 for line in block.lines)
     flush = sum(x - starts[0] <= 2 for x in starts) >= 0.6 * count

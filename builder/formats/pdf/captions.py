@@ -1,4 +1,4 @@
-"""Captions: where they begin, how far they reach, and which of several candidates is the caption.
+"""Captions: where they begin, and which of several candidates is the caption.
 
 A line that begins "Figure 3" may be the caption, a sentence of the text that begins so, or a wrapped line of
 one. `find_captions` scores each candidate by what follows the number, by how it is set apart, and by whether it
@@ -12,33 +12,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from s1_mmalign.builder.formats.pdf.geometry import Box, around
-from s1_mmalign.builder.formats.pdf.layout import PageLayout, Style, is_heading, neighbours
+from s1_mmalign.builder.formats.pdf.index import LEGENDS, NOT_FIGURES, START, reference_key
+from s1_mmalign.builder.formats.pdf.joining import ENDED, join_lines
+from s1_mmalign.builder.formats.pdf.layout import PageLayout, Style, neighbours
+from s1_mmalign.builder.formats.pdf.reach import next_column, reach, reach_in_list
 from s1_mmalign.builder.formats.pdf.text import Line
 
-PREFIX = (
-    r"(?P<prefix>(?:Extended\s+Data|Supplementa(?:ry|l)|Supporting(?:\s+Information)?|Suppl?\.|Appendix|Online)\s+)?"
-)
-NUMBER = (
-    r"(?P<number>(?:SI?|[A-Z]{1,2})?[-.\s]?\d+(?:[.-]\d+)*(?:[a-z](?![a-z]))?(?:\s?[—–-]\s?figure supplement \d+)?"
-    r"|[IVX]+(?![a-z]))"
-)
-START = re.compile(
-    PREFIX
-    + r"(?P<kind>Figure|Fig|F\s?IG(?:URE)?|Scheme|Chart|Plate|Illustration|Graph|Table|Tab|Algorithm|Listing|Box)"
-    rf"(?P<dot>\.?)[\s\u00a0]*{NUMBER}(?P<mark>\s*[.:|\uff1a—–)\]]+|\s+[-–—•■|]|(?=\s|$))(?P<rest>.*)",
-    re.I,
-)
-NOT_FIGURES = {"table", "tab", "algorithm", "listing", "box"}
 VERBS = re.compile(
     r"\s*(?:and|or|to|in|of|as|is|was|are|were|has|have|can|we|from|for|with|by|shows?|showed|illustrates?|presents?|"
     r"depicts?|displays?|plots?|gives?|demonstrates?|compares?|summari[sz]es?|reports?|provides?|describes?|also|reveals?|"
     r"indicates?|suggests?|below|above|contains?|represents?|outlines?|clearly|highlights?|confirms?)\b"
-)
-CONTINUED = re.compile(r"\W*\(?\s*cont(inued|'d|d|\.)\s*\.?\)?\W*$|\W*\(cont(inued|'d|d|\.)", re.I)
-LEGENDS = re.compile(
-    r"(?:list of |supplementa\w+ )?(?:figure|fig\.?)s?\s*(?:legends?|captions?)(?: list)?:?"
-    r"|legends?(?: (?:to|of|for) (?:the )?figures?)?:?|captions?:?",
-    re.I,
 )
 ACCEPTED = 1.5
 """The score from which a candidate is taken for a caption."""
@@ -47,8 +30,6 @@ WEAK = 0.9
 LEADERS = re.compile(r"(?:\.\s?){4,}\s*\d*$")
 OWN_DOI = re.compile(r"\s*(?:https?://(?:dx\.)?doi\.org/|doi:\s*)10\.\d{4,9}/\S+$", re.I)
 """Some journals (PLOS, eLife) end each caption with the figure's own DOI."""
-CUT_WORD = re.compile(r"[a-zà-öø-ÿ]{2}[-‐]$")
-ENDED = re.compile(r"[.!?:;][\"'”’)\]]*$")
 
 
 @dataclass(slots=True)
@@ -93,24 +74,6 @@ class Caption:
         )
 
 
-def reference_key(kind: str, prefix: str | None, number: str) -> tuple[str, str, str]:
-    """One spelling for a reference: ("figure", "extended", "1"); a supplement's "S" counts as its prefix.
-
-    >>> reference_key("Fig", None, "3") == reference_key("FIGURE", "", "3")
-    True
-    >>> reference_key("Fig", "Supplementary ", "1") == reference_key("Figure", None, "S1")
-    True
-    """
-    kind = re.sub(r"\s", "", kind).lower().rstrip("s")
-    kind = "figure" if kind in ("fig", "figure") else kind
-    number = re.sub(r"\s+", "", number).replace("–", "-").replace("—", "-")
-    word = (prefix or "").strip().lower()[:3]
-    supplement = re.fullmatch(r"(?:SI?)[-.]?(\d.*)", number)
-    if supplement:
-        return kind, "sup", supplement[1]
-    return kind, word, number if number[:1] in "IVX" else re.sub(r"(?<=\d)[a-z]$", "", number)
-
-
 def find_captions(layouts: list[PageLayout], style: Style) -> list[Caption]:
     """All captions of the document in reading order."""
     found: list[Caption] = []
@@ -145,7 +108,12 @@ def find_captions(layouts: list[PageLayout], style: Style) -> list[Caption]:
 def _text(lines: list[Line]) -> str:
     joined = join_lines([line.text for line in lines])
     match = START.match(joined)
-    return OWN_DOI.sub("", clean_caption(match["rest"] if match else joined)).strip()
+    return OWN_DOI.sub("", _clean(match["rest"] if match else joined)).strip()
+
+
+def _clean(text: str) -> str:
+    """Drop what the index leaves in front of a caption."""
+    return re.sub(r"^[\s.:|—–\u00a0\-•■]+(?=\S)", "", text).strip()
 
 
 def _candidates(layout: PageLayout, style: Style, in_list: bool) -> tuple[list[Caption], bool]:
@@ -173,7 +141,7 @@ def _candidates(layout: PageLayout, style: Style, in_list: bool) -> tuple[list[C
         caption.score = _score(caption, match, above.get(id(line)), style)
         if caption.score > 0:
             caption.lines = reach(line, below, style)
-            caption.lines += _next_column(caption.lines, layout.lines, below, style)
+            caption.lines += next_column(caption.lines, layout.lines, below, style)
             caption.text = _text(caption.lines)
             result.append(caption)
     return result, in_list
@@ -204,126 +172,3 @@ def _score(caption: Caption, match: re.Match[str], upper: Line | None, style: St
 
 def _bold_around(upper: Line | None) -> bool:
     return upper is not None and upper.bold and upper.lead_bold
-
-
-def reach(first: Line, below: dict[int, Line], style: Style) -> list[Line]:
-    """The lines of the caption that `first` begins: same face, same leading, same block, no heading."""
-    lines = [first]
-    leading = 0.0
-    families = {first.font}
-    while (line := below.get(id(lines[-1]))) is not None:
-        last = lines[-1]
-        step = line.base - last.base
-        allowed = 1.22 * leading if leading else max(1.75 * first.size, _first_step(first, style))
-        if step > allowed + 0.5 or (START.match(line.text) and line.box.x0 < first.box.x0 + 30 and _fresh(line, last)):
-            break
-        if line.column != first.column and line.column >= 0 and first.column >= 0:
-            break
-        if not _continues(line, lines, families, style):
-            break
-        leading = max(leading, min(step, 1.75 * line.size)) if leading else max(step, 0.9 * line.size)
-        if line.letters >= 12:
-            families.add(line.font)
-        lines.append(line)
-    return lines
-
-
-def _next_column(lines: list[Line], page: list[Line], below: dict[int, Line], style: Style) -> list[Line]:
-    """The rest of a caption that is set in two columns under a wide figure: it begins level with the caption."""
-    first = lines[0]
-    if style.is_body(first) or ENDED.search(lines[-1].text) or len(lines) < 2:
-        return []
-    for line in page:
-        level = line.level and abs(line.base - first.base) < 2 and line.box.x0 > first.box.x1
-        if level and line.size == first.size and not START.match(line.text) and 0 <= first.column < line.column:
-            return reach(line, below, style)
-    return []
-
-
-def reach_in_list(first: Line, page: list[Line], following: list[Line], style: Style) -> list[Line]:
-    """The lines of a caption in a list of captions: all up to the next caption or heading, over the page's end."""
-    lines = [first]
-    for line in [x for x in page if x.base > first.base + 1 and x.level]:
-        if START.match(line.text) or line.role or _ends_list(line, lines[-1], style):
-            return lines
-        if line.base - lines[-1].base > 3.2 * style.leading:
-            return lines
-        lines.append(line)
-    for line in [x for x in following if x.level]:
-        if ENDED.search(lines[-1].text) or START.match(line.text) or line.role or _ends_list(line, lines[-1], style):
-            break
-        lines.append(line)
-    return lines
-
-
-def _ends_list(line: Line, last: Line, style: Style) -> bool:
-    return is_heading(line, style) and line.bold and ENDED.search(last.text) is not None and len(line.text) < 60
-
-
-def _first_step(first: Line, style: Style) -> float:
-    """A caption in the manuscript's own face may be set with the manuscript's own wide leading."""
-    return 1.05 * style.leading if style.is_body(first) else 0.0
-
-
-def _fresh(line: Line, last: Line) -> bool:
-    return bool(ENDED.search(last.text)) or line.base - last.base > 1.3 * line.size
-
-
-def _continues(line: Line, lines: list[Line], families: set[str], style: Style) -> bool:
-    first, last = lines[0], lines[-1]
-    told = line.letters >= 10
-    if told and abs(line.size - _usual_size(lines)) > 0.06 * first.size:
-        return False
-    stands_off = line.font not in families or line.box.x0 > lines[-1].box.x0 + 20
-    if not told and stands_off and abs(line.size - _usual_size(lines)) > 0.1 * first.size:
-        return False
-    if is_heading(line, style) and not first.bold and _heading_like(line, last):
-        return False
-    width = around(x.box for x in lines).width
-    if line.box.x0 > around(x.box for x in lines).x1 or (line.box.width > 1.15 * width + 4 and len(lines) > 1):
-        return False
-    if told and line.font not in families and style.is_body(line) and len(lines) > 1:
-        return False
-    short_end = ENDED.search(last.text) and last.box.x1 < around(x.box for x in lines).x0 + 0.85 * width
-    if style.is_body(first) and style.is_body(line):
-        indented = line.box.x0 > last.box.x0 + 0.8 * line.size and len(lines) > 1
-        if len(lines) > 1 and (short_end or (indented and ENDED.search(last.text))):
-            return bool(re.match(r"\(?[A-Za-z][).,:]|\([A-Z]", line.text))
-    return True
-
-
-def _heading_like(line: Line, last: Line) -> bool:
-    return line.bold and not last.bold and line.base - last.base > 1.3 * line.size
-
-
-def _usual_size(lines: list[Line]) -> float:
-    weights: Counter[float] = Counter()
-    for line in lines:
-        weights[line.size] += line.letters + 1
-    return weights.most_common(1)[0][0]
-
-
-def join_lines(texts: list[str]) -> str:
-    """One paragraph out of printed lines: a word cut by a hyphen at the line's end becomes whole.
-
-    A hyphen stays where the next line goes on with a capital or a digit ("X-" "ray").
-
-    >>> join_lines(["the simu-", "lation of X-", "Ray light"])
-    'the simulation of X-Ray light'
-    """
-    result = ""
-    for text in texts:
-        if not result:
-            result = text
-        elif result.endswith("\u00ad") or (CUT_WORD.search(result) and text[:1].islower()):
-            result = result[:-1] + text
-        elif re.search(r"\w[-‐–—/]$", result):
-            result += text
-        else:
-            result += " " + text
-    return result.replace("\u00ad", "").strip()
-
-
-def clean_caption(text: str) -> str:
-    """Drop what the index leaves in front of a caption."""
-    return re.sub(r"^[\s.:|—–\u00a0\-•■]+(?=\S)", "", text).strip()

@@ -6,12 +6,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 
-from s1_mmalign.builder.formats.pdf.captions import PREFIX, reference_key
+from s1_mmalign.builder.formats.pdf.index import PREFIX, reference_key
 
 ONE = r"(?:SI?|[A-Z]{1,2})?[-.]?\d+(?:\.\d+)*(?:\s?[—–-]\s?figure supplements? \d+)?"
 PANELS = r"(?:\s?\(?[a-zA-Z](?![a-zA-Z])(?:\s?[,–—&-]\s?[a-zA-Z](?![a-zA-Z]))*\)?)*"
 MENTION = re.compile(
-    PREFIX + r"\b(?P<kind>Fig(?:ure|\.)?s?|Scheme|Chart|Plate|Illustration|Graph)s?\.?\s*"
+    PREFIX + r"\b(?P<kind>Fig(?:ure|ura|\.)?s?|Abb(?:ildung)?|Scheme|Chart|Plate|Illustration|Graph)s?\.?\s*"
     rf"(?P<list>{ONE}{PANELS}(?:\s*(?:,\s*(?:and|or)?|and|or|&|–|—|-|to|through)\s*(?:Figs?\.?\s*|Figures?\s*)?{ONE}{PANELS})*)",
     re.I,
 )

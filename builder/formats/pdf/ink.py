@@ -77,12 +77,12 @@ class Ink:
     def rows(self, box: Box) -> list[tuple[float, float]]:
         """The y intervals in which `box` has graphics, from top to bottom."""
         top, bottom, left, right = self._slice(box)
-        return self._runs(self.mask[top:bottom, left:right].any(axis=1), top)
+        return self._runs(np.atleast_1d(self.mask[top:bottom, left:right].any(axis=1)), top)
 
     def columns(self, box: Box) -> list[tuple[float, float]]:
         """The x intervals in which `box` has graphics, from left to right."""
         top, bottom, left, right = self._slice(box)
-        return self._runs(self.mask[top:bottom, left:right].any(axis=0), left)
+        return self._runs(np.atleast_1d(self.mask[top:bottom, left:right].any(axis=0)), left)
 
     def _runs(self, flags: np.ndarray, start: int) -> list[tuple[float, float]]:
         edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.astype(np.int8), [0]))))

@@ -69,9 +69,8 @@ def lay_out(pages: list[PageText]) -> tuple[list[PageLayout], Style]:
     """Find lines, columns, furniture and body style of a document; uses up the pages' pieces."""
     margins = line_numbers(pages)
     for page in pages:
-        numbers = [p for p in page.pieces if _is_line_number(p, margins)]
-        page.margin_boxes = [p.box for p in numbers]
-        page.pieces = [p for p in page.pieces if p.box not in page.margin_boxes] if numbers else page.pieces
+        page.margin_boxes = [p.box for p in page.pieces if _is_line_number(p, margins)]
+        page.pieces = [p for p in page.pieces if not _is_line_number(p, margins)]
     shared = _common([gutters(page) for page in pages])
     found: list[Gutters] = []
     for page in pages:

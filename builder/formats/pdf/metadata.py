@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from s1_mmalign.builder.formats.pdf.captions import join_lines
+from s1_mmalign.builder.formats.pdf.joining import join_lines
 from s1_mmalign.builder.formats.pdf.layout import PageLayout, Style, is_heading, neighbours
 from s1_mmalign.builder.formats.pdf.text import Line
 from s1_mmalign.builder.records import Metadata

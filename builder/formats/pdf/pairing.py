@@ -14,10 +14,11 @@ import pymupdf
 
 from s1_mmalign.builder.formats.pdf import regions, witness
 from s1_mmalign.builder.formats.pdf.blocks import blocks_of, is_prose
-from s1_mmalign.builder.formats.pdf.captions import ACCEPTED, CONTINUED, Caption
+from s1_mmalign.builder.formats.pdf.captions import ACCEPTED, Caption
 from s1_mmalign.builder.formats.pdf.errors import MUPDF_ERRORS
 from s1_mmalign.builder.formats.pdf.extent import content
 from s1_mmalign.builder.formats.pdf.geometry import Box
+from s1_mmalign.builder.formats.pdf.index import CONTINUED
 from s1_mmalign.builder.formats.pdf.ink import Ink
 from s1_mmalign.builder.formats.pdf.layout import PageLayout, Style
 from s1_mmalign.builder.formats.pdf.options import PdfOptions

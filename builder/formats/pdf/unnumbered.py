@@ -8,9 +8,9 @@ from collections import Counter
 import pymupdf
 
 from s1_mmalign.builder.formats.pdf.blocks import Block, blocks_of
-from s1_mmalign.builder.formats.pdf.captions import join_lines
 from s1_mmalign.builder.formats.pdf.errors import MUPDF_ERRORS
 from s1_mmalign.builder.formats.pdf.geometry import Box
+from s1_mmalign.builder.formats.pdf.joining import join_lines
 from s1_mmalign.builder.formats.pdf.layout import HEAD_AND_FOOT, PageLayout, Style, is_heading
 from s1_mmalign.builder.formats.pdf.pairing import Document
 

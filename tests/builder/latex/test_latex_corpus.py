@@ -1,4 +1,4 @@
-"""Real papers with checked truth: the shares that the reader must reach. Skipped where the corpus is not beside the project."""
+"""Real papers with checked truth: the shares that the reader must reach. Skipped where the corpus is missing."""
 
 from __future__ import annotations
 

@@ -63,6 +63,22 @@ INNER = r"\includegraphics{a}\caption{Good.}\label{x}"
         r"\begin{figure}\includegraphics{a}\caption{Good.}\footnotetext{A note.}\end{figure}",
         r"\begin{figure}\includegraphics{a}\caption{Good.\label{y}}\end{figure}",
         r"\begin{figure}\includegraphics{a}\caption{Figure 3: Good.}\end{figure}",
+        r"\begin{figure}\includegraphics{a}\bicaption{Good.}{Bon.}\end{figure}",
+        r"\teaser{\includegraphics{a}\caption{Good.}\label{x}}",
+        r"\begin{figure}\includegraphics{a}\contcaption{Good.}\end{figure}",
+        r"\begin{figure}\foreach \i in {a}{\includegraphics{\i}}\caption{Good.}\end{figure}",
+        r"\begin{figure}\animategraphics[loop]{12}{a}{}{}\caption{Good.}\end{figure}",
+        r"\newsavebox{\b}\begin{lrbox}{\b}\includegraphics{a}\end{lrbox}"
+        r"\begin{figure}\usebox{\b}\caption{Good.}\end{figure}",
+        r"\newenvironment{Figure}{\par\medskip\noindent\minipage{\linewidth}}{\endminipage\par\medskip}"
+        r"\begin{Figure}\includegraphics{a}\captionof{figure}{Good.}\end{Figure}",
+        r"\makeatletter\let\@old\@maketitle\renewcommand{\@maketitle}{\@old\begin{center}\includegraphics{a}"
+        r"\captionof{figure}{Good.}\end{center}}\makeatother\maketitle",
+        r"\twocolumn[{\renewcommand\twocolumn[1][]{#1}\maketitle\begin{center}\includegraphics{a}"
+        r"\captionof{figure}{Good.}\end{center}}]",
+        r"\begin{figure}\includegraphics{a}\caption{Good. \includegraphics[height=1em]{icon}}\end{figure}",
+        r"\begin{figure}\includegraphics{a}\caption{Good.}\Description{A long text for the blind.}\end{figure}",
+        r"\begin{figure}\includegraphics{a}\vskip 2mm \refstepcounter{figure}Figure \thefigure. Good.\end{figure}",
         r"\begin{figure}\includegraphics{a}\caption*{\textbf{Figure 3.} Good.}\end{figure}",
     ],
 )  # fmt: skip
@@ -103,11 +119,17 @@ def test_two_captions_in_one_float_are_two_figures(read, captions, sources, body
 
 
 def test_a_float_with_a_missing_end_does_not_swallow_the_next(read, captions) -> None:
-    body = r"\begin{figure}\includegraphics{a}\caption{One.}" + "\n\n" + r"\begin{figure}\includegraphics{a}\caption{Two.}\end{figure}"
+    body = (
+        r"\begin{figure}\includegraphics{a}\caption{One.}"
+        + "\n\n"
+        + r"\begin{figure}\includegraphics{a}\caption{Two.}\end{figure}"
+    )
     assert captions(read(body, "a.png")) == ["One.", "Two."]
 
 
-@pytest.mark.parametrize("name", ["table", "table*", "algorithm", "longtable", "sidewaystable", "deluxetable", "listing"])
+@pytest.mark.parametrize(
+    "name", ["table", "table*", "algorithm", "longtable", "sidewaystable", "deluxetable", "listing"]
+)
 def test_images_in_floats_of_other_things_are_no_figures(read, name: str) -> None:
     body = rf"\begin{{{name}}}{{cc}}\includegraphics{{a}}\caption{{A table.}}\end{{{name}}}"
     paper = read(body, "a.png")
@@ -136,6 +158,8 @@ def test_a_figure_beside_a_table_in_one_float_has_its_own_caption(read, captions
         r"\input{drawing.tikz}",
         r"\begin{tabular}{c}a\end{tabular}",
         r"\fbox{Just text}",
+        "\\begin{lstlisting}\ncode\n\\end{lstlisting}",
+        r"\begin{circuitikz}\draw;\end{circuitikz}",
     ],
 )
 def test_what_the_source_draws_is_a_drop_and_counts(read, drawing: str) -> None:
@@ -174,3 +198,34 @@ def test_a_figure_set_gives_the_one_figure_that_is_printed(read, captions, sourc
 
 def test_what_a_class_draws_verbatim_in_the_text_is_no_figure(read) -> None:
     assert read(r"Use \verb|\begin{figure}| and \texttt{\string\gridline\{\string\fig\{\}\}}.").figures == []
+
+
+def test_captions_apart_from_their_pictures_are_paired_in_order(read, captions, sources) -> None:
+    listed = r"\figcaption{One.\label{1}}\figcaption{Two.\label{2}}"
+    floats = r"\begin{figure}\plotone{a}\end{figure}\begin{figure}\plottwo{b}{c}\end{figure}"
+    paper = read(listed + r"\clearpage" + floats + r" See \ref{2}.", "a.png", "b.png", "c.png")
+    assert captions(paper) == ["One.", "Two."]
+    assert sources(paper) == [["a.png"], ["b.png", "c.png"]]
+    assert [figure.contexts for figure in paper.figures] == [[], ["See 2."]]
+    assert sources(read(listed + r"\section{Plots}\plotone{a}\plotone{b}", "a.png", "b.png")) == [["a.png"], ["b.png"]]
+
+
+def test_a_picture_shown_again_without_caption_is_no_drop(read, sources) -> None:
+    paper = read(r"\figcaption[a.png]{One.}\begin{figure}\plotone{a}\end{figure}", "a.png")
+    assert sources(paper) == [["a.png"]]
+    assert paper.drops == []
+
+
+def test_a_figure_that_shows_nothing_is_a_drop(read) -> None:
+    paper = read(r"\begin{figure}\caption{Sent by post.}\end{figure}")
+    assert [(drop.where, drop.reason) for drop in paper.drops] == [("fig1", "image_missing")]
+
+
+def test_panels_laid_out_by_a_loop_are_all_found(read, sources) -> None:
+    body = (
+        r"\begin{figure}\foreach \n/\c in {1/x,2/y} {\subfloat[\c]{\includegraphics{p\n}}}"
+        r"\foreach \n in {3,...,5} {\includegraphics{p\n}}\caption{C}\end{figure}"
+    )
+    paper = read(body, *(f"p{n}.png" for n in range(1, 6)))
+    assert sources(paper) == [[f"p{n}.png" for n in range(1, 6)]]
+    assert [graphic.subcaption for graphic in paper.figures[0].graphics] == ["x", "y", None, None, None]

@@ -45,6 +45,10 @@ def figure(command: str) -> str:
         (r"\def\dir{plots}\includegraphics{\dir/a}", "plots/a.png"),
         (r"\includegraphics{a}", "a"),
         (r"\includegraphics{naïve}", "naïve.png"),
+        (r"\includegraphics{naïve}", "nai\u0308ve.png"),
+        (r"\includegraphics{\jobname-1}", "main-1.png"),
+        (r"\includegraphics{figs\a.png}", "figs/a.png"),
+        (r"\includegraphics{plot.3}", "plot.3"),
         (r"\includesvg[width=5cm]{a}", "a.svg"),
         (r"\includesvg{a}", "svg-inkscape/a_svg-tex.pdf"),
         (r"\includestandalone[mode=image]{a}", "a.pdf"),
@@ -111,7 +115,11 @@ def test_a_main_file_in_a_folder_finds_images_beside_it_and_at_the_top(sources) 
 
 @pytest.mark.parametrize(
     ("preamble", "first"),
-    [("", "a.pdf"), (r"\DeclareGraphicsExtensions{.eps,.png,.pdf}", "a.eps"), (r"\DeclareGraphicsExtensions{.png}", "a.png")],
+    [
+        ("", "a.pdf"),
+        (r"\DeclareGraphicsExtensions{.eps,.png,.pdf}", "a.eps"),
+        (r"\DeclareGraphicsExtensions{.png}", "a.png"),
+    ],
 )
 def test_of_several_formats_the_declared_order_counts(read, sources, preamble: str, first: str) -> None:
     paper = read(figure(r"\includegraphics{a}"), "a.png", "a.eps", "a.pdf", preamble=preamble)
@@ -140,7 +148,10 @@ def test_a_missing_image_is_a_drop_that_names_figure_and_file(read) -> None:
         (r"\psfig{figure=a,bbllx=1,bblly=2,bburx=30,bbury=40,clip=}", {"viewport": (1.0, 2.0, 30.0, 40.0)}),
         (r"\rotatebox{90}{\includegraphics[angle=10]{a}}\relax", {"angle": 100.0}),
         (r"\includegraphics[page=3]{a}", {"page": 3}),
-        (r"\newcommand{\cut}{trim=1 1 1 1,clip}\includegraphics[\cut]{a}", {"trim": (1.0, 1.0, 1.0, 1.0), "clip": True}),
+        (
+            r"\newcommand{\cut}{trim=1 1 1 1,clip}\includegraphics[\cut]{a}",
+            {"trim": (1.0, 1.0, 1.0, 1.0), "clip": True},
+        ),
     ],
 )
 def test_options_that_change_the_picture_are_kept(read, command: str, expected: dict[str, object]) -> None:

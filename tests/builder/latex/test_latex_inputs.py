@@ -94,3 +94,38 @@ def test_the_authors_own_style_file_gives_its_macros(read, captions) -> None:
 def test_caption_text_may_come_from_generated_files(read, captions) -> None:
     body = r"\begin{figure}\includegraphics{a}\caption{Mean \input{stats/mean}\% of all.}\end{figure}"
     assert captions(read(body, "a.png", files={"stats/mean.tex": "12.5\\endinput x"})) == ["Mean 12.5% of all."]
+
+
+def test_includeonly_leaves_the_other_files_out(read, captions) -> None:
+    files = {"a.tex": FIGURE, "b.tex": FIGURE.replace("Here", "There")}
+    assert captions(read(r"\include{a}\include{b}", "a.png", files=files, preamble=r"\includeonly{b}")) == ["There."]
+
+
+@pytest.mark.parametrize("name", ["epsf.tex", "epsf.sty", "psfig.tex", "psfig.sty"])
+def test_old_macro_files_shipped_with_a_paper_do_not_hide_its_images(read, sources, name: str) -> None:
+    macros = r"\def\epsfbox#1{\message{#1}}\def\psfig#1{\message{#1}}\def\epsffile#1{}"
+    body = rf"\input{{{name}}}\begin{{figure}}\epsfbox{{a.eps}}\psfig{{file=b.ps}}\caption{{C}}\end{{figure}}"
+    assert sources(read(body, "a.eps", "b.ps", files={name: macros})) == [["a.eps", "b.ps"]]
+
+
+def test_gnuplots_latex_terminal_gives_its_picture(read, sources) -> None:
+    plot = r"""\begingroup
+  \makeatletter
+  \providecommand\color[2][]{\GenericError{(gnuplot) \space}{Package color not loaded}{}\renewcommand\color[2][]{}}%
+  \@ifundefined{ifGPcolor}{\newif\ifGPcolor\GPcolortrue}{}%
+  \let\gplgaddtomacro\g@addto@macro
+  \gdef\gplbacktext{}\gdef\gplfronttext{}%
+  \makeatother
+  \ifGPcolor \def\colorrgb#1{\color[rgb]{#1}}\else \def\colorrgb#1{}\fi
+  \setlength{\unitlength}{0.0500bp}%
+  \begin{picture}(7200.00,5040.00)%
+    \gplgaddtomacro\gplbacktext{\put(946,704){\makebox(0,0)[r]{\strut{} 0}}}%
+    \gplbacktext
+    \put(0,0){\includegraphics{plot}}%
+    \gplfronttext
+  \end{picture}%
+\endgroup"""
+    body = r"\begin{figure}\input{plot}\caption{C}\end{figure}\begin{figure}\includegraphics{a}\caption{D}\end{figure}"
+    paper = read(body, "plot.pdf", "a.png", files={"plot.tex": plot})
+    assert sources(paper) == [["plot.pdf"], ["a.png"]]
+    assert paper.drops == []

@@ -90,31 +90,42 @@ def test_a_bomb_of_macros_ends(read, bomb: str) -> None:
         "\\includegraphics[" + "a=b," * 50_000 + "]{x}",
         "\\SI{1e" * 10_000,
         "\\cite[" * 20_000,
+        "\\input{x}" * 20_000,
+        "\\foreach \\i in {1,...,9}{" * 3_000,
+        "\\sbox{\\a}{\\usebox{\\a}}\\usebox{\\a}" * 3_000,
     ],
 )
 def test_a_source_of_one_thing_repeated_ends(read, text: str) -> None:
-    caption = rf"\begin{{figure}}\includegraphics{{a}}\caption{{{text[:5000]}}}\label{{q}}\end{{figure}} \ref{{q}} {text}"
+    caption = (
+        rf"\begin{{figure}}\includegraphics{{a}}\caption{{{text[:5000]}}}\label{{q}}\end{{figure}} \ref{{q}} {text}"
+    )
     for body in (text, GOOD + text, caption):
         assert isinstance(read(body, "a.png"), Paper)
 
 
 def test_a_source_too_large_to_be_text_is_read_up_to_the_limit() -> None:
     source = b"\\documentclass{article}\\begin{document}" + GOOD.encode() + b"x y z\n" * 3_000_000
-    paper = read_latex(MemoryArchive({"m.tex": b"\\documentclass{article}\\begin{document}\\input{big}", "big.tex": source}))
+    paper = read_latex(
+        MemoryArchive({"m.tex": b"\\documentclass{article}\\begin{document}\\input{big}", "big.tex": source})
+    )
     assert paper.figures == []
 
 
-PIECES = st.sampled_from(
-    r"""\begin{figure} \end{figure} \caption{ \includegraphics{a} \label{x} \ref{x} { } [ ] $ $$ # ## #1 & ^ _ ~ % \ \\ \[ \]
-    \def \newcommand \renewcommand \let \a \b \c \fi \else \iffalse \iftrue \ifx \if \newif \expandafter \csname \endcsname
-    \begin{subfigure} \end{subfigure} \subfloat[ \input{ \input{main} \begin{ \end{ \begin{equation} \end{equation} \begin{verbatim}
-    \verb| | \item \section{ \par \begin{tikzpicture} \end{tikzpicture} \begin{minipage} \end{minipage} \captionof{figure}{
-    \end{document} \begin{document} \usepackage{ \newenvironment{ \NewDocumentCommand \cite{ \footnote{ \' \c \SI{ \cref{
-    \thefigure \setcounter{figure}{ \arabic{ \appendix \gridline{ \fig{ \plottwo \epsfbox \rotatebox{9}{ \graphicspath{{
-    \begin{align} \\* \tag{ \begin{tabular} \end{tabular} \ContinuedFloat \figcaption[ \sbox \usebox \string \ensuremath{
-    \title{ \abstract{ \begin{abstract} \end{abstract} text Fig.~3 1 a,b = é ß \x01 \newfloat{ \numberwithin{figure}{section}""".split()
-    + ["\n", "\n\n", " ", "\x01", "\x02", "\x03", "\ue05c", "\0"]
-)
+WORDS = r"""
+\begin{figure} \end{figure} \caption{ \includegraphics{a} \label{x} \ref{x} { } [ ] $ $$ # ## #1 & ^ _ ~ % \ \\
+\[ \] \def \newcommand \renewcommand \let \a \b \c \fi \else \iffalse \iftrue \ifx \if \newif \expandafter
+\csname \endcsname \begin{subfigure} \end{subfigure} \subfloat[ \input{ \input{main} \begin{ \end{
+\begin{equation} \end{equation} \begin{verbatim} \verb| | \item \section{ \par \begin{tikzpicture}
+\end{tikzpicture} \begin{minipage} \end{minipage} \captionof{figure}{ \end{document} \begin{document}
+\usepackage{ \newenvironment{ \NewDocumentCommand \cite{ \footnote{ \' \c \SI{ \cref{ \thefigure
+\setcounter{figure}{ \arabic{ \appendix \gridline{ \fig{ \plottwo \epsfbox \rotatebox{9}{ \graphicspath{{
+\begin{align} \\* \tag{ \begin{tabular} \end{tabular} \ContinuedFloat \figcaption[ \sbox \usebox \string
+\ensuremath{ \title{ \abstract{ \begin{abstract} \end{abstract} text Fig.~3 1 a,b = é ß \x01 \newfloat{
+\numberwithin{figure}{section} \foreach in \sbox{\a}{ \usebox{\a} \figcaption{ \maketitle \teaser{
+\newboolean{b} \begin{lrbox}{\a} \end{lrbox} \begin{eqnarray} \bicaption{ \includeonly{ \begin{overpic}{a}
+\tablecaption{ \begin{table} \end{table}
+"""
+PIECES = st.sampled_from([*WORDS.split(), "\n", "\n\n", " ", "\x01", "\x02", "\x03", "\ue05c", "\0"])
 
 
 def read_or_refuse(files: dict[str, bytes]) -> None:

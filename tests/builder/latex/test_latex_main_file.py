@@ -46,7 +46,10 @@ def test_a_root_that_another_root_includes_is_its_part() -> None:
     [
         ("00README.XXX", "paper2.tex toplevelfile\nother.sty ignore\n"),
         ("00README.json", '{"sources": [{"usage": "toplevel", "filename": "paper2.tex"}, {"filename": ""}]}'),
-        ("00readme.yaml", "sources:\n  - filename: paper2.tex\n    usage: toplevel\n  - usage: ignore\n    filename: main.tex\n"),
+        (
+            "00readme.yaml",
+            "sources:\n  - filename: paper2.tex\n    usage: toplevel\n  - usage: ignore\n    filename: main.tex\n",
+        ),
     ],
 )
 def test_the_00readme_decides(name: str, listing: str) -> None:
@@ -63,6 +66,16 @@ def test_several_files_listed_as_top_level_are_all_read_with_running_ids() -> No
 
 def test_a_00readme_that_names_missing_files_is_passed_over() -> None:
     assert captions_of(**{"main_tex": document("Here."), "00README.XXX": b"gone.tex toplevelfile"}) == ["Here."]
+
+
+def test_a_class_loaded_from_a_preamble_file_makes_no_root_of_it() -> None:
+    main = b"\\input{preamble}\\begin{document}" + (FIGURE % "Body.").encode() + b"\\end{document}"
+    assert captions_of(preamble_tex=b"\\documentclass{article}", paper_v2_tex=main) == ["Body."]
+
+
+def test_drawings_with_a_class_of_their_own_are_not_the_paper() -> None:
+    drawing = b"\\documentclass[tikz]{standalone}\\begin{document}x\\end{document}"
+    assert captions_of(a1_tex=drawing, b_tex=document("Paper."), c_tex=drawing) == ["Paper."]
 
 
 def test_a_subfile_is_not_the_main_file() -> None:

@@ -47,7 +47,13 @@ def test_books_number_by_chapter_and_letter_their_appendix(read) -> None:
 
 @pytest.mark.parametrize(
     ("cls", "expected"),
-    [("article", ["1", "2"]), ("mnras", ["1", "A1"]), ("aa", ["1", "A.1"]), ("elsarticle", ["1", "A.2"]), ("aastex62", ["1", "2"])],
+    [
+        ("article", ["1", "2"]),
+        ("mnras", ["1", "A1"]),
+        ("aa", ["1", "A.1"]),
+        ("elsarticle", ["1", "A.2"]),
+        ("aastex62", ["1", "2"]),
+    ],
 )
 def test_classes_number_their_appendix_each_in_its_way(read, cls: str, expected: list[str]) -> None:
     body = r"\section{X}" + F + r"\appendix\section{Y}" + F
@@ -65,9 +71,12 @@ def test_classes_number_their_appendix_each_in_its_way(read, cls: str, expected:
         (r"\begin{align}x\label{k}\\y\label{l}\end{align}", "2"),
         (r"\begin{align}x\nonumber\\y\label{l}\end{align}", "1"),
         (r"\begin{eqnarray}\begin{array}{c}1\\2\end{array}\label{k}\\y\label{l}\end{eqnarray}", "2"),
+        (r"\begin{eqnarray}\label{l}x\nonumber\\y\end{eqnarray}", "1"),
         (r"\begin{equation}\tag{7x}y\label{l}\end{equation}", "7x"),
         (r"\begin{subequations}\begin{align}x\\y\label{l}\end{align}\end{subequations}", "1b"),
         (r"\begin{table}\caption{T}\label{l}\end{table}", "1"),
+        (r"\begin{deluxetable}{cc}\tablecaption{T\label{l}}\startdata\enddata\end{deluxetable}", "1"),
+        (r"\begin{deluxetable}{cc}\tablenum{4}\tablecaption{T\label{l}}\end{deluxetable}", "4"),
         (r"\begin{enumerate}\item x\item\label{l} y\end{enumerate}", "2"),
         (r"\newtheorem{thm}{Theorem}[section]\section{X}\begin{thm}\label{l}y\end{thm}", "1.1"),
         (r"\newtheorem{thm}{T}\newtheorem{lem}[thm]{L}\begin{thm}x\end{thm}\begin{lem}\label{l}y\end{lem}", "2"),

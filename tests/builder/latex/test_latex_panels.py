@@ -118,8 +118,6 @@ def test_a_drawn_panel_beside_a_picture_is_a_drop(read) -> None:
 
 
 def test_subfigures_in_minipages_with_captions_stay_with_their_own_figure(read, sources) -> None:
-    half = (
-        r"\begin{minipage}{5cm}\subfloat[x]{\includegraphics{%s}}\subfloat[y]{\includegraphics{%s}}\caption{%s}\end{minipage}"
-    )
+    half = r"\begin{minipage}{5cm}\subfloat[x]{\includegraphics{%s}}\subfloat[y]{\includegraphics{%s}}\caption{%s}\end{minipage}"
     body = rf"\begin{{figure}}{half % ('a', 'b', 'One')}{half % ('c', 'd', 'Two')}\end{{figure}}"
     assert sources(read(body, "a.png", "b.png", "c.png", "d.png")) == [["a.png", "b.png"], ["c.png", "d.png"]]

@@ -70,7 +70,10 @@ def test_labels_with_blanks_and_commas_are_one_label(read) -> None:
         ("One \\ref{fig:a}.\\section{S}Two \\ref{fig:a}.", ["One 1.", "Two 1."]),
         ("\\paragraph{P} One \\ref{fig:a}.\\subsection*{S}Two \\ref{fig:a}.", ["One 1.", "Two 1."]),
         ("One \\ref{fig:a}\\[x\\]goes on \\ref{fig:a}.", ["One 1$x$goes on 1."]),
-        ("One \\ref{fig:a}\\begin{align}x&=1\\\\y&=2\\end{align}goes on \\ref{fig:a}.", ["One 1$x&=1\\\\y&=2$goes on 1."]),
+        (
+            "One \\ref{fig:a}\\begin{align}x&=1\\\\y&=2\\end{align}goes on \\ref{fig:a}.",
+            ["One 1$x&=1\\\\y&=2$goes on 1."],
+        ),
         ("One \\ref{fig:a}\n$$x$$\ngoes on \\ref{fig:a}.", ["One 1 $x$ goes on 1."]),
         ("\\begin{itemize}\\item One \\ref{fig:a}.\\item Two \\ref{fig:a}.\\end{itemize}", ["One 1.", "Two 1."]),
         ("\\begin{quote}One \\ref{fig:a}.\\end{quote}Two \\ref{fig:a}.", ["One 1.", "Two 1."]),

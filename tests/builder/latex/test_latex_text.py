@@ -112,7 +112,7 @@ def test_old_macintosh_files_without_declaration_are_macroman() -> None:
 
 
 def test_stray_windows_letters_in_a_utf8_file_keep_the_rest_right() -> None:
-    data = (SOURCE % "").encode() .replace("Å".encode(), "ÅÅÅ".encode()).replace(b"naif", b"") + b"% caf\xe9"
+    data = (SOURCE % "").encode().replace("Å".encode(), "ÅÅÅ".encode()).replace(b"naif", b"") + b"% caf\xe9"
     data = data.replace(b"5 ", b"\x965 ")
     caption = read_latex(MemoryArchive({"m.tex": data, "a.png": b""})).figures[0].caption
     assert caption == "ÅÅÅngström, naïve — –5 µm"
@@ -129,7 +129,11 @@ def test_line_ends_of_other_systems_are_read(ends: str) -> None:
 @pytest.mark.parametrize(
     ("body", "title", "abstract"),
     [
-        (r"\title{On \emph{things}\thanks{Money}}\maketitle\begin{abstract}We \textbf{do}.\end{abstract}", "On things", "We do."),
+        (
+            r"\title{On \emph{things}\thanks{Money}}\maketitle\begin{abstract}We \textbf{do}.\end{abstract}",
+            "On things",
+            "We do.",
+        ),
         (r"\title[Short]{Long\\title}\abstract{We do $x$.}", "Long title", "We do $x$."),
         (r"\title{T}\begin{abstract}One." + "\n\n" + r"Two \cite{x}.\end{abstract}", "T", "One. Two []."),
         (r"\title{T}\section*{Abstract}We do." + "\n\n" + r"More.\section{Introduction}Not this.", "T", "We do. More."),

@@ -9,11 +9,13 @@ import pymupdf
 import pytest
 from PIL import Image
 
-WORDS = (
-    "we measure the rate of growth under light and find that each sample keeps its shape while the medium cools slowly "
-    "because the transport of heat along the wall is limited by diffusion and the signal follows the model within the "
-    "error of the detector over most of the range that was covered by the earlier experiments of this group"
-).split()
+FACES = {name: pymupdf.Font(name) for name in ("tiro", "tibo", "helv", "hebo")}
+LEXICON = (
+    "we measure the rate of growth under light and find that each sample keeps its shape while the medium cools "
+    "slowly because the transport of heat along the wall is limited by diffusion and the signal follows the model "
+    "within the error of the detector over most of the range that was covered by the earlier experiments of this group"
+)
+WORDS = LEXICON.split()
 
 
 def prose(count: int, seed: int = 0) -> str:
@@ -51,29 +53,32 @@ class Press:
 
         `lead` is set in bold in front; `numbers` prints line numbers from this one on in the left margin.
         """
-        bold = {"tiro": "tibo", "helv": "hebo", "cour": "cobo"}.get(font, font)
-        words = [(word, bold) for word in lead.split()] + [(word, font) for word in text.split()]
-        space = pymupdf.get_text_length(" ", font, size)
+        bold = FACES[{"tiro": "tibo", "helv": "hebo"}.get(font, font)]
+        face = FACES[font]
+        words = [(word, bold) for word in lead.split()] + [(word, face) for word in text.split()]
+        space = face.text_length(" ", size)
+        writer = pymupdf.TextWriter(self.sheet.rect)
         while words:
             room = x1 - x0 - indent
-            row: list[tuple[str, str, float]] = []
+            row: list[tuple[str, pymupdf.Font, float]] = []
             used = 0.0
             while words:
-                width = pymupdf.get_text_length(words[0][0], words[0][1], size)
+                width = words[0][1].text_length(words[0][0], size)
                 if row and used + space + width > room:
                     break
                 used += width + (space if row else 0)
                 row.append((*words.pop(0), width))
             gap = space + (room - used) / (len(row) - 1) if flush and words and len(row) > 1 else space
             x = x0 + indent
-            for word, face, width in row:
-                self.sheet.insert_text((x, y), word + " ", fontsize=size, fontname=face)
+            for word, own, width in row:
+                writer.append((x, y), word + " ", own, size)
                 x += width + gap
             if numbers is not None:
-                self.sheet.insert_text((x0 - 40, y), str(numbers), fontsize=8, fontname="helv")
+                writer.append((x0 - 40, y), str(numbers), FACES["helv"], 8)
                 numbers += 1
             y += leading * size
             indent = 0
+        writer.write_text(self.sheet)
         self.next_number = numbers
         return y
 

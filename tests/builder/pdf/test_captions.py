@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from s1_mmalign.builder.formats.pdf import read_pdf
-from s1_mmalign.builder.formats.pdf.captions import join_lines, reference_key
 from s1_mmalign.builder.formats.pdf.contexts import mentions
+from s1_mmalign.builder.formats.pdf.index import reference_key
+from s1_mmalign.builder.formats.pdf.joining import join_lines
 
 
 def one_figure(press, words, caption: str, lead: str = "Figure 1.", **how) -> None:
@@ -127,3 +128,37 @@ def test_extended_data_and_supplement_are_not_the_figure_of_the_same_number():
     assert mentions("Fig. S1") == mentions("Supplementary Fig. 1") == mentions("Supplementary Figure S1")
     assert not mentions("Fig. 1") & mentions("Extended Data Fig. 1")
     assert not mentions("Scheme 1") & mentions("Figure 1")
+
+
+def test_parts_of_a_caption_about_panels_belong_to_it_though_set_as_paragraphs(press, words):
+    press.text(72, 540, 70, words(60, 1), indent=12)
+    press.plot((120, 140, 480, 300))
+    y = press.text(72, 540, 320, "A title of the figure.", size=8, lead="Figure 1.")
+    y = press.text(72, 540, y + 5, "(A) " + words(30, 3), size=8)
+    y = press.text(72, 540, y + 5, "(B) " + words(30, 4), size=8)
+    press.text(72, 540, y + 20, words(160, 2), indent=12)
+    caption = read_pdf(press.bytes()).figures[0].caption
+    assert caption == f"A title of the figure. (A) {words(30, 3)} (B) {words(30, 4)}"
+
+
+def test_label_and_title_on_lines_of_their_own_above_the_figure(press, words):
+    y = press.text(72, 540, 70, words(90, 1), size=12, leading=2, indent=36)
+    press.line(72, y + 10, "Figure 1", 12, "tibo")
+    press.line(72, y + 34, "Means of the Samples by Group and Time", 12, "tiit")
+    press.plot((72, y + 50, 480, y + 230))
+    press.text(72, 540, y + 270, words(110, 2), size=12, leading=2, indent=36)
+    figures = read_pdf(press.bytes()).figures
+    assert [(f.number, f.caption) for f in figures] == [("1", "Means of the Samples by Group and Time")]
+
+
+def test_footnote_and_heading_after_a_caption_are_not_part_of_it(press, words):
+    press.text(54, 297, 60, words(250, 1), indent=12)
+    press.plot((54, 480, 297, 620))
+    y = press.text(54, 297, 636, words(20, 3), size=8, lead="Fig. 1.")
+    press.sheet.draw_line((54, y + 6), (120, y + 6))
+    press.text(54, 297, y + 18, "1 " + words(20, 5), size=8)
+    press.plot((315, 60, 558, 200))
+    y = press.text(315, 558, 216, words(20, 4), size=8, lead="Fig. 2.")
+    press.line(315, y + 12, "4. Results", 10, "tibo")
+    press.text(315, 558, y + 26, words(200, 2), indent=12)
+    assert [f.caption for f in read_pdf(press.bytes()).figures] == [words(20, 3), words(20, 4)]

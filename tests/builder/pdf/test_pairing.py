@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from s1_mmalign.builder.formats.pdf import PdfOptions, read_pdf
-from s1_mmalign.builder.formats.pdf import witness
+from s1_mmalign.builder.formats.pdf import PdfOptions, read_pdf, witness
 
 
 def manuscript(press, words, captions: list[str], labels: bool, order=None, heading: str = "Figure Legends") -> None:

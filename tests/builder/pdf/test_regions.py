@@ -235,3 +235,80 @@ def test_raster_figure_is_not_enlarged_beyond_its_own_pixels(press, words):
     press.text(72, 540, 360, words(160, 2), indent=12)
     picture = Image.open(io.BytesIO(read_pdf(press.bytes()).figures[0].graphics[0].data))
     assert max(picture.size) < 800
+
+
+def test_titles_under_the_panels_belong_to_the_picture(press, words):
+    press.text(54, 297, 420, words(140, 1), indent=12)
+    press.text(315, 558, 60, words(330, 2), indent=12)
+    rects = []
+    for x0, x1, letter in ((54, 170, "a"), (180, 297, "b")):
+        rects.append(press.plot((x0, 60, x1, 180), size=6))
+        press.text(
+            x0,
+            x1,
+            194,
+            f"({letter}) The distribution of errors as a function of the size of the sample",
+            size=8,
+            flush=False,
+        )
+    press.text(54, 297, 240, words(30, 3), size=9, lead="Figure 1:")
+    press.text(54, 297, 300, words(60, 5), indent=12)
+    paper = read_pdf(press.bytes())
+    assert [f.caption for f in paper.figures] == [words(30, 3)]
+    assert_cut(paper.figures[0], pymupdf.Rect(54, 60, 297, 215))
+
+
+def test_displayed_formulas_around_a_figure_are_not_in_the_picture(press, words):
+    y = press.text(72, 540, 60, words(60, 1), indent=12)
+    press.line(250, y + 14, "E = m c + n d", 10, "tiit")
+    press.line(520, y + 14, "(12)", 10)
+    rect = press.plot((72, y + 40, 540, y + 220))
+    y = press.text(72, 540, y + 240, words(20, 3), size=9, lead="Figure 1:")
+    press.line(250, y + 24, "F = m a + n d", 10, "tiit")
+    press.line(520, y + 24, "(13)", 10)
+    press.text(72, 540, y + 50, words(160, 2), indent=12)
+    assert_cut(read_pdf(press.bytes()).figures[0], rect)
+
+
+def test_figure_that_the_text_flows_around(press, words):
+    y = press.text(72, 540, 60, words(60, 1), indent=12)
+    rect = press.photo((330, y + 4, 540, y + 150))
+    press.text(330, 540, y + 166, words(16, 3), size=9, lead="Figure 1:")
+    y = press.text(72, 315, y, words(140, 2), indent=12)
+    press.text(72, 540, y + 40, words(140, 4), indent=12)
+    paper = read_pdf(press.bytes())
+    assert [f.caption for f in paper.figures] == [words(16, 3)]
+    assert_cut(paper.figures[0], rect)
+
+
+def test_layout_with_a_wide_left_margin_and_figures_over_both(press, words):
+    press.text(36, 158, 500, words(40, 7), size=7, flush=False)
+    press.text(200, 576, 430, words(200, 1), indent=12)
+    rect = press.plot((200, 60, 576, 330))
+    press.text(200, 576, 350, words(40, 3), size=9, lead="Fig 1.")
+    paper = read_pdf(press.bytes())
+    assert [f.caption for f in paper.figures] == [words(40, 3)]
+    assert_cut(paper.figures[0], rect)
+
+
+def test_side_by_side_figures_with_a_caption_each_in_one_column(press, words):
+    press.text(72, 540, 60, words(60, 1), indent=12)
+    left = press.plot((72, 120, 296, 280))
+    right = press.photo((320, 150, 540, 280))
+    press.text(72, 296, 296, words(18, 3), size=9, lead="Figure 1:")
+    press.text(320, 540, 296, words(26, 4), size=9, lead="Figure 2:")
+    press.text(72, 540, 380, words(160, 2), indent=12)
+    paper = read_pdf(press.bytes())
+    assert [f.caption for f in paper.figures] == [words(18, 3), words(26, 4)]
+    assert_cut(paper.figures[0], left)
+    assert_cut(paper.figures[1], right)
+
+
+def test_three_columns(press, words):
+    for n, x0 in enumerate((40, 224, 408)):
+        press.text(x0, x0 + 164, 60 if n != 1 else 260, words(200 if n != 1 else 120, n), size=9, indent=10)
+    rect = press.photo((224, 60, 388, 180))
+    press.text(224, 388, 194, words(18, 4), size=7, font="helv", lead="Fig. 1.")
+    paper = read_pdf(press.bytes())
+    assert [f.caption for f in paper.figures] == [words(18, 4)]
+    assert_cut(paper.figures[0], rect)
