@@ -1,20 +1,25 @@
 """The stage `build`: papers in, dataset folder out.
 
-    find packages -> join metadata -> make units (resumable) -> plan shards -> write the missing ones -> manifest
+    find packages -> make units (resumable) -> leave out what is there twice -> plan shards -> write the missing ones
+    -> manifest -> report
 
 Every step can be repeated: what is done is found again, so after any crash the same call goes on.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from s1_mmalign.builder.deduplicate.decisions import Decisions, decide
+from s1_mmalign.builder.disk_space import full_disk_explained
 from s1_mmalign.builder.folder_lock import locked
+from s1_mmalign.builder.funnel import Funnel
+from s1_mmalign.builder.layout import ShardPlan, layout_of, load_layout, plan_shards, save_layout, select
 from s1_mmalign.builder.options import BuildOptions
 from s1_mmalign.builder.records import Drop
 from s1_mmalign.builder.shards import (
@@ -23,32 +28,22 @@ from s1_mmalign.builder.shards import (
     WORK_FOLDER,
     Manifest,
     Shard,
+    full_row_groups,
     sha256_of,
-    write_atomically,
     write_shard,
 )
+from s1_mmalign.builder.sources.inventory import Inventory
 from s1_mmalign.builder.sources.metadata import join_metadata
-from s1_mmalign.builder.sources.packages import Inputs, Package, find_packages
-from s1_mmalign.builder.units import Slice, Unit, make_units, plan_units, read_drops, read_slice
+from s1_mmalign.builder.sources.packages import Inputs, find_packages
+from s1_mmalign.builder.unit_plan import plan_units
+from s1_mmalign.builder.unit_runner import make_units
+from s1_mmalign.builder.units import Unit, read_drops
 
 Progress = Callable[[str, int, int], None]
 """Called as (what, done, total): "papers" while reading, "shards" while writing."""
 
-
-@dataclass(slots=True)
-class ShardPlan:
-    """A shard to be: where it goes, and the slices that it is made of."""
-
-    path: str
-    source: str
-    licence_class: str
-    split: str
-    slices: list[Slice] = field(default_factory=list)
-
-    @property
-    def fingerprint(self) -> str:
-        """A hash of what the shard is made of, so a finished one is known without reading it."""
-        return hashlib.sha256(json.dumps([asdict(piece) for piece in self.slices]).encode()).hexdigest()[:24]
+INPUTS_FOLDER = "inputs"
+"""Beside the units: what was found, and the index of its metadata."""
 
 
 @dataclass(slots=True)
@@ -58,18 +53,26 @@ class Extracted:
     units: list[Unit]
     folder: Path
     """Where the units' files lie."""
-    drops: list[Drop]
-    inputs: Inputs
+    unread: list[Drop]
+    """What is not in any unit: second packages of one paper."""
+    papers: dict[str, int]
+    """`in`, `with_rows`, `dropped`."""
+
+    def drops(self) -> Iterator[Drop]:
+        """Yield all drops, those of the units in their order."""
+        yield from self.unread
+        for unit in self.units:
+            yield from sorted(read_drops(unit, self.folder), key=_ledger_order)
 
 
 def build_dataset(options: BuildOptions, out: Path, progress: Progress = lambda what, done, total: None) -> Manifest:
     """Build (or go on building) the dataset folder `out`.
 
     Raises:
-        InputError: nothing to read, or metadata that cannot be read.
-        FolderError: `out` holds something else, or another build works in it.
+        InputError: nothing to read, input that is not whole or changed while it was read, metadata that cannot be read.
+        FolderError: `out` holds something else, another build works in it, or the disk is full.
     """
-    with locked(out):
+    with locked(out), full_disk_explained(out):
         extracted = extract_papers(options, out / WORK_FOLDER / "units", progress)
         return write_dataset(extracted, options, out, progress)
 
@@ -77,27 +80,34 @@ def build_dataset(options: BuildOptions, out: Path, progress: Progress = lambda 
 def extract_papers(
     options: BuildOptions, folder: Path, progress: Progress = lambda what, done, total: None
 ) -> Extracted:
-    """Find the packages, and make every unit that `folder` does not hold yet."""
-    inputs = known_packages(options)
-    packages, drops = _without_repeated_ids(inputs.packages)
-    units = plan_units(packages, options)
-    done = 0
+    """Find the packages (or the parts of a release), and make every unit that `folder` does not hold yet."""
+    if options.release:
+        from s1_mmalign.builder.sources.release_build import extract_release
 
-    def count(package: Package) -> None:
-        nonlocal done
-        done += 1
-        progress("papers", done, len(packages))
-
+        made, papers = extract_release(options, folder, progress)
+        return Extracted(made, folder, [], papers)
     folder.mkdir(parents=True, exist_ok=True)
-    make_units(units, folder, options, count)
-    for unit in units:
-        drops += read_drops(unit, folder)
-    return Extracted(units, folder, drops, inputs)
+    inventory = Inventory(options, folder.parent / INPUTS_FOLDER)
+    try:
+        units = plan_units(inventory, options, folder)
+        total, done = inventory.kept, 0
+
+        def count(papers: int) -> None:
+            nonlocal done
+            done += papers
+            progress("papers", done, total)
+
+        make_units(units, inventory, folder, options, count)
+        unread, found = list(inventory.drops()), len(inventory)
+    finally:
+        inventory.close()
+    with_rows = sum(counts["with_rows"] for unit in units for counts in unit.statistics["sources"].values())
+    return Extracted(units, folder, unread, {"in": found, "with_rows": with_rows, "dropped": found - with_rows})
 
 
 def known_packages(options: BuildOptions) -> Inputs:
-    """Find the packages that the options name, with what their metadata files know of them."""
-    inputs = find_packages(options.papers)
+    """Find the packages that the options name, with what their metadata files know of them, in memory."""
+    inputs = find_packages(options.papers, options.storage)
     ids = [package.paper_id for package in inputs.packages]
     known = join_metadata([*options.metadata, *inputs.metadata_files], ids)
     inputs.packages = [
@@ -110,87 +120,92 @@ def known_packages(options: BuildOptions) -> Inputs:
 def write_dataset(
     extracted: Extracted, options: BuildOptions, out: Path, progress: Progress = lambda what, done, total: None
 ) -> Manifest:
-    """Write the shards that are not there yet, the drop ledger, and last the manifest."""
+    """Write the shards that are not there yet, the drop ledger, and last the manifest and the report."""
     before = Manifest.load(out) if (out / MANIFEST_NAME).is_file() else Manifest()
-    old = {shard.path: shard for shard in before.shards}
-    plans = plan_shards([piece for unit in extracted.units for piece in unit.slices], options.shard_bytes)
+    layout = load_layout(out, before)
+    decisions = _decide(extracted, options, {unit for pieces in layout.values() for unit, _ in pieces}, out)
+    plans = plan_shards(select(extracted.units, decisions), options.shard_bytes, layout)
+    old = {before.build.get("shards", {}).get(shard.path): shard for shard in before.shards}
     shards: list[Shard] = []
     for index, plan in enumerate(plans):
         progress("shards", index, len(plans))
-        shard = _finished(plan, old, before, out) or _write(plan, extracted, out)
-        if shard.rows:
-            shards.append(shard)
+        shards.append(_finished(plan, old, out) or _write(plan, extracted, out))
     progress("shards", len(plans), len(plans))
-    drops = sorted(extracted.drops, key=lambda drop: (drop.paper_id, drop.where, drop.reason, drop.detail))
-    lines = "".join(json.dumps(asdict(drop), ensure_ascii=False) + "\n" for drop in drops)
-    write_atomically(out / DROPS_NAME, lines)
+    counts = Counter[str]()
+    _write_lines(out / DROPS_NAME, _counted(_lines(extracted, decisions), counts))
+    lost = decisions.papers_lost
     manifest = Manifest(
         shards=shards,
-        papers=_count_papers(extracted),
-        drops=dict(Counter(drop.reason for drop in drops)),
+        papers=extracted.papers | {
+            "with_rows": extracted.papers["with_rows"] - lost, "dropped": extracted.papers["dropped"] + lost
+        },
+        drops=dict(counts),
         build={"shards": {plan.path: plan.fingerprint for plan in plans}},
-    )
+    )  # fmt: skip
+    save_layout(out, [layout, layout_of(plans)])
     manifest.save(out)
     _remove_stale(out, {shard.path for shard in shards})
+    if not options.release:
+        Funnel.of(extracted.units, extracted.unread, decisions, manifest).write(out)
     return manifest
 
 
-def plan_shards(slices: Sequence[Slice], shard_bytes: int) -> list[ShardPlan]:
-    """Put slices, in their order, into shards of about `shard_bytes` bytes of images; a slice is never cut."""
-    groups: dict[tuple[str, str, str], list[list[Slice]]] = defaultdict(list)
-    for piece in slices:
-        shards = groups[piece.source, piece.licence_class, piece.split]
-        if not shards or sum(other.bytes for other in shards[-1]) + piece.bytes > shard_bytes:
-            shards.append([])
-        shards[-1].append(piece)
-    return [
-        ShardPlan(
-            f"data/{source}/{licence_class}/{split}-{number:05d}-of-{len(shards):05d}.parquet",
-            source,
-            licence_class,
-            split,
-            pieces,
-        )
-        for (source, licence_class, split), shards in sorted(groups.items())
-        for number, pieces in enumerate(shards)
-    ]
+def _decide(extracted: Extracted, options: BuildOptions, done: set[str], out: Path) -> Decisions:
+    if options.release:  # stays as it was published
+        return Decisions()
+    return decide(extracted.units, extracted.folder, options, done, out / WORK_FOLDER / INPUTS_FOLDER)
 
 
 def _write(plan: ShardPlan, extracted: Extracted, out: Path) -> Shard:
-    written = write_shard(
-        out / plan.path, (table for piece in plan.slices for table in read_slice(piece, extracted.folder))
-    )
-    return Shard(plan.path, *written, plan.source, plan.licence_class, plan.split)
+    tables = (table for selection in plan.selections for table in selection.read(extracted.folder))
+    return Shard(plan.path, *write_shard(out / plan.path, full_row_groups(tables)), *plan.group)
 
 
-def _finished(plan: ShardPlan, old: dict[str, Shard], before: Manifest, out: Path) -> Shard | None:
-    """The shard of an earlier run (recaptioned since, perhaps) if it was made of the same slices and is intact."""
-    shard = old.get(plan.path)
-    if shard is None or before.build.get("shards", {}).get(plan.path) != plan.fingerprint:
+def _finished(plan: ShardPlan, old: dict[str | None, Shard], out: Path) -> Shard | None:
+    """The shard of an earlier run (recaptioned since, perhaps) if it was made of the same rows and is intact.
+
+    As shards are added its number of them in the name changes: it is renamed. A run that was ended between that and
+    the manifest finds it under the new name.
+    """
+    shard = old.get(plan.fingerprint)
+    if shard is None:
         return None
-    path = out / plan.path
-    if not path.is_file() or path.stat().st_size != shard.bytes or sha256_of(path) != shard.sha256:
-        return None
-    return shard
+    for path in dict.fromkeys((plan.path, shard.path)):
+        file = out / path
+        if file.is_file() and file.stat().st_size == shard.bytes and sha256_of(file) == shard.sha256:
+            if path != plan.path:
+                file.replace(out / plan.path)
+            return replace(shard, path=plan.path)
+    return None
 
 
-def _without_repeated_ids(packages: Sequence[Package]) -> tuple[list[Package], list[Drop]]:
-    """Keep the first package of each id: two files with one id are one paper twice, and ids name rows."""
-    kept: dict[str, Package] = {}
-    drops = []
-    for package in packages:
-        first = kept.setdefault(package.paper_id, package)
-        if first is not package:
-            detail = f"{package.key} has the id of {first.key}"
-            drops.append(Drop(package.paper_id, "", "duplicate_paper", detail))
-    return list(kept.values()), drops
+def _lines(extracted: Extracted, decisions: Decisions) -> Iterator[Drop]:
+    yield from extracted.drops()
+    yield from sorted(decisions.drops, key=_ledger_order)
 
 
-def _count_papers(extracted: Extracted) -> dict[str, int]:
-    """Papers in = papers with rows + papers dropped."""
-    total = len(extracted.inputs.packages)
-    with_rows = sum(len(unit.papers) for unit in extracted.units)
-    return {"in": total, "with_rows": with_rows, "dropped": total - with_rows}
+def _write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write a file line by line; a reader sees the old one or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            for line in lines:
+                file.write(line + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _counted(drops: Iterable[Drop], counts: Counter[str]) -> Iterator[str]:
+    for drop in drops:
+        counts[drop.reason] += 1
+        yield json.dumps(asdict(drop), ensure_ascii=False)
+
+
+def _ledger_order(drop: Drop) -> tuple[str, ...]:
+    return drop.paper_id, drop.where, drop.reason, drop.detail
 
 
 def _remove_stale(out: Path, current: set[str]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from s1_mmalign.builder.extract import Extraction, Row, extract_package
 from s1_mmalign.builder.options import ExtractOptions
-from s1_mmalign.builder.records import DISCIPLINES, LICENCE_CLASSES, SOURCES, Drop
+from s1_mmalign.builder.records import DISCIPLINES, LICENCE_CLASSES, SOURCES, Drop, Figure
 from s1_mmalign.builder.sources.packages import Package
 
 WIDTH = 100
@@ -17,31 +17,34 @@ WIDTH = 100
 
 def explain_package(package: Package, options: ExtractOptions) -> list[str]:
     """Read one package and tell what was found, as lines for a person."""
-    return list(explain(package, extract_package(package, options)))
+    return list(explain(package, extract_package(package, options, keep_figures=True)))
 
 
 def explain(package: Package, extraction: Extraction) -> Iterator[str]:
-    """Tell what one package gave: the paper, its figures in order, and what gave no row."""
+    """Tell what one package gave: the paper, its figures in order with their rows and drops, and all other drops."""
     yield f"{package.key}  ({package.bytes:,} bytes, paper {package.paper_id})"
     if extraction.rows:
         yield from _paper(extraction.rows[0])
-    figures: dict[str, list[Row]] = defaultdict(list)
+    rows: dict[str, list[Row]] = defaultdict(list)
     for row in extraction.rows:
-        figures[row["figure_id"]].append(row)
+        rows[row["figure_id"]].append(row)
     drops: dict[str, list[Drop]] = defaultdict(list)
     for drop in extraction.drops:
         drops[drop.where.partition(" ")[0]].append(drop)
-    for figure_id, rows in figures.items():
+    for figure in extraction.figures:
         yield ""
-        yield from _figure(figure_id, rows, drops.pop(figure_id, []))
+        yield from _figure(figure, rows[figure.figure_id], drops.pop(figure.figure_id, []))
     if drops:
         yield ""
-        yield "No row:"
+        yield "Beside the figures:"
         for dropped in drops.values():
             yield from (_drop(drop) for drop in dropped)
-    dropped_count = len(extraction.drops)
+    shown = sum(bool(rows[figure.figure_id]) for figure in extraction.figures)
     yield ""
-    yield f"{len(figures)} figures, {len(extraction.rows)} rows, {dropped_count} drops."
+    yield (
+        f"{len(extraction.figures)} figures, {shown} of them with rows; "
+        f"{len(extraction.rows)} rows, {len(extraction.drops)} drops."
+    )
 
 
 def _paper(row: Row) -> Iterator[str]:
@@ -52,12 +55,11 @@ def _paper(row: Row) -> Iterator[str]:
     yield f"  known as  {SOURCES[row['source']]}, {discipline}, {licence}"
 
 
-def _figure(figure_id: str, rows: list[Row], drops: list[Drop]) -> Iterator[str]:
-    first = rows[0]
-    label = f", label {first['figure_label']}" if first["figure_label"] else ""
-    yield f"Figure {first['figure_number'] or '(unnumbered)'}  [{figure_id}{label}]"
-    yield f"  caption   {_short(first['caption'] or 'none; only its panels have one')}"
-    contexts = first["citation_contexts"]
+def _figure(figure: Figure, rows: list[Row], drops: list[Drop]) -> Iterator[str]:
+    label = f", label {_short(figure.label)}" if figure.label else ""
+    yield f"Figure {_short(figure.number or '(unnumbered)')}  [{figure.figure_id}{label}]"
+    yield f"  caption   {_short(figure.caption or 'none; only its panels have one')}"
+    contexts = figure.contexts
     yield f"  cited by  {len(contexts)} paragraphs" + (f": {_short(contexts[0], 60)}" if contexts else "")
     for row in rows:
         panel = f"panel {row['panel'] or '?'}: " if row["panels"] > 1 else ""
@@ -67,9 +69,8 @@ def _figure(figure_id: str, rows: list[Row], drops: list[Drop]) -> Iterator[str]
 
 
 def _drop(drop: Drop) -> str:
-    return f"  drop      {drop.where or 'the whole paper'}: {drop.reason}" + (
-        f" ({drop.detail})" if drop.detail else ""
-    )
+    detail = f" ({_short(drop.detail)})" if drop.detail else ""
+    return f"  drop      {_short(drop.where) or 'the whole paper'}: {drop.reason}{detail}"
 
 
 def _short(text: str, width: int = WIDTH - 12) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from s1_mmalign.builder.archives import Archive, open_archive
+from s1_mmalign.builder.archives import Archive
 from s1_mmalign.builder.disciplines import discipline_of
 from s1_mmalign.builder.formats.jats import read_jats
 from s1_mmalign.builder.formats.latex import read_latex
@@ -29,7 +29,7 @@ from s1_mmalign.builder.records import (
 )
 from s1_mmalign.builder.sources.identify import arxiv_id_of, source_of_doi
 from s1_mmalign.builder.sources.metadata import metadata_beside
-from s1_mmalign.builder.sources.packages import Package
+from s1_mmalign.builder.sources.package import Package, open_package
 
 Row = dict[str, Any]
 
@@ -42,20 +42,24 @@ class Extraction:
 
     rows: list[Row] = field(default_factory=list)
     drops: list[Drop] = field(default_factory=list)
+    seconds: float = 0.0
+    """What reading took, where it was measured."""
+    figures: list[Figure] = field(default_factory=list)
+    """The figures as read, those without a row too, where they were asked for."""
 
 
-def extract_package(package: Package, options: ExtractOptions) -> Extraction:
+def extract_package(package: Package, options: ExtractOptions, *, keep_figures: bool = False) -> Extraction:
     """Read one package to the end. Its faults come back as drops; only `MemoryError` and this program's own do not."""
     try:
-        archive = open_archive(package.path, options.limits)
+        archive = open_package(package, options.limits)
         form, paper = read_paper(archive, options)
     except PackageError as error:
         return Extraction(drops=[Drop(package.paper_id, "", error.reason, error.detail)])
     known = package.metadata
-    if package.path.suffix.lower() == ".pdf":
+    if package.remote is None and package.path.suffix.lower() == ".pdf":
         known = known.over(metadata_beside(package.path))
     metadata = _complete(known.over(paper.metadata), package, form, options)
-    extraction = Extraction()
+    extraction = Extraction(figures=paper.figures if keep_figures else [])
     for index, figure in enumerate(paper.figures, 1):
         _add_figure(extraction, figure, index, archive, package.paper_id, metadata, options)
     extraction.drops += [Drop(package.paper_id, drop.where, drop.reason, drop.detail) for drop in paper.drops]
@@ -74,7 +78,7 @@ def read_paper(archive: Archive, options: ExtractOptions) -> tuple[Format, Paper
     """
     form = format_of(archive)
     if form == "latex":
-        return form, read_latex(archive)
+        return form, read_latex(archive, options.latex)
     if form == "jats":
         return form, read_jats(archive)
     pdfs = [name for name in archive.names() if _is_pdf(archive, name)]
@@ -205,7 +209,7 @@ def _row(figure: Figure, graphic: Graphic, image: EncodedImage, name: str, paper
         "recaption_finish_reason": None,
         "recaption_flags": None,
     }
-    return {key: _scrub(value) for key, value in row.items()}
+    return {key: scrub(value) for key, value in row.items()}
 
 
 def _safe(paper_id: str) -> str:
@@ -213,10 +217,10 @@ def _safe(paper_id: str) -> str:
     return re.sub(r"[^\w.\-]+", "_", paper_id).lstrip(".") or "_"
 
 
-def _scrub(value: object) -> object:
+def scrub(value: object) -> object:
     """Make text storable: no NUL, no lone surrogates (broken encodings of papers bring both)."""
     if isinstance(value, str):
         return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, list):
-        return [_scrub(item) for item in value]
+        return [scrub(item) for item in value]
     return value

@@ -22,14 +22,12 @@ from PIL import Image
 from s1_mmalign.builder.ghostscript import render_postscript
 from s1_mmalign.builder.image_form import Form, ImageDrop, read_form
 from s1_mmalign.builder.phash import perceptual_hash
+from s1_mmalign.builder.png import write_png
 from s1_mmalign.builder.rasterise import render_document
 from s1_mmalign.builder.rasters import read_raster
 from s1_mmalign.builder.records import Graphic
 
-__all__ = ["EncodedImage", "ImageDrop", "ImageOptions", "encode_image"]
-
-PNG_COMPRESS_LEVEL = 3
-"""Of 0 to 9: on rendered figures 30 ms and 237 kB a picture, against 48 ms and 221 kB at Pillow's 6."""
+__all__ = ["EncodedImage", "ImageDrop", "ImageOptions", "encode_image", "write_picture"]
 
 FEW_COLOURS = 256
 """A picture of at most so many colours is line art."""
@@ -140,7 +138,7 @@ def _encode(data: bytes, options: ImageOptions, graphic: Graphic | None) -> Enco
         image = _turn(image, graphic.angle, options.longest_side if form != "raster" else options.max_side)
     _refuse_small_or_blank(image, options.min_side)
     if intact is None:
-        intact, content = _write(image, options.jpeg_quality)
+        intact, content = write_picture(image, options.jpeg_quality)
         if intact == "JPEG":  # lossy: the hash is that of what a reader of the row will see
             image = Image.open(io.BytesIO(content))
     return EncodedImage(
@@ -183,14 +181,19 @@ def _refuse_small_or_blank(image: Image.Image, min_side: int) -> None:
         raise ImageDrop("image_blank", f"every pixel is {tuple(round(low) for low, _ in bands)}")
 
 
-def _write(image: Image.Image, jpeg_quality: int) -> tuple[str, bytes]:
-    """Encode by content: line art as PNG, photographs as JPEG. Grey pictures become one channel."""
+def write_picture(image: Image.Image, jpeg_quality: int, dpi: float | None = None) -> tuple[str, bytes]:
+    """Encode a picture ("L" or "RGB") by its content: line art as PNG, photographs as JPEG.
+
+    Grey pictures get one channel; of the source's profiles and comments nothing is written, of `dpi` (pixels an
+    inch) a note where it is given.
+    """
     image = _without_metadata(image)
-    buffer = io.BytesIO()
     if is_line_art(image):
-        image.save(buffer, "PNG", compress_level=PNG_COMPRESS_LEVEL)
-        return "PNG", buffer.getvalue()
-    image.save(buffer, "JPEG", quality=jpeg_quality, subsampling=0)  # 4:4:4, or coloured letters lose their edges
+        return "PNG", write_png(np.asarray(image), dpi)
+    buffer = io.BytesIO()
+    density = (round(dpi), round(dpi)) if dpi else (0, 0)
+    # 4:4:4, or coloured letters lose their edges.
+    image.save(buffer, "JPEG", quality=jpeg_quality, subsampling=0, dpi=density)
     return "JPEG", buffer.getvalue()
 
 

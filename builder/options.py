@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_type_hints
 
 from s1_mmalign.builder.archives import ArchiveLimits
+from s1_mmalign.builder.formats.latex import LatexOptions
 from s1_mmalign.builder.formats.pdf import PdfOptions
 from s1_mmalign.builder.images import ImageOptions
 from s1_mmalign.builder.records import SOURCES
@@ -20,6 +22,7 @@ class ExtractOptions:
     source: str | None = None
     """The source of all packages; None: told by each paper's identifiers, journal and form."""
     image: ImageOptions = field(default_factory=ImageOptions)
+    latex: LatexOptions = field(default_factory=LatexOptions)
     pdf: PdfOptions = field(default_factory=PdfOptions)
     limits: ArchiveLimits = field(default_factory=ArchiveLimits)
     splits: tuple[float, float, float] = (0.98, 0.01, 0.01)
@@ -34,12 +37,37 @@ class ExtractOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class DeduplicateOptions:
+    """What counts as there twice, and which one stays. What goes is a line of the drop ledger that names what stays."""
+
+    papers: Literal["all", "first", "latest", "journal"] = "all"
+    """Of papers with one DOI, arXiv id or (30 letters or more) title: all, in one split, or the first in order of key
+    (what a finished dataset holds already goes first), the latest by date, the journal's version."""
+    images: Literal["exact", "near", "none"] = "exact"
+    """Of images with one sha256 the first stays; in one paper, those under another caption, too: they are a pair of
+    their own. `near`: also of those whose perceptual hashes are close the first alone stays."""
+    near_bits: int = 2
+    """How many of the 64 bits of two perceptual hashes may differ (0 to 12)."""
+    near_scope: Literal["paper", "all"] = "paper"
+    """Where near copies are looked for: within each paper, or in all papers."""
+
+    def __post_init__(self) -> None:
+        """Reject what cannot be meant."""
+        for name in ("papers", "images", "near_scope"):
+            allowed = get_args(get_type_hints(DeduplicateOptions)[name])
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}={getattr(self, name)!r}: one of {', '.join(allowed)} is expected")
+        if not 0 <= self.near_bits <= 12:
+            raise ValueError(f"near_bits={self.near_bits!r}: 0 to 12 is expected")
+
+
+@dataclass(frozen=True, slots=True)
 class BuildOptions:
     """Papers in, dataset folder out."""
 
     papers: tuple[Path, ...]
     metadata: tuple[Path, ...] = ()
-    """JSONL files in the format of arXiv's metadata snapshot, joined by id."""
+    """JSONL files in the format of arXiv's metadata snapshot or of a server's API, PMC's file list; joined by id."""
     extract: ExtractOptions = field(default_factory=ExtractOptions)
     workers: int = 0
     """Processes that read papers; 0: one for each CPU that this process may use."""
@@ -48,10 +76,24 @@ class BuildOptions:
     memory_bytes: int = 8 << 30
     """Address space of one worker."""
     unit_papers: int = 32
-    unit_bytes: int = 256 << 20
+    unit_bytes: int = 128 << 20
     """A unit is at most so many papers, or so many packed bytes, whichever comes first."""
     shard_bytes: int = 500 << 20
     """Images in one Parquet shard, in bytes."""
+    deduplicate: DeduplicateOptions = field(default_factory=DeduplicateOptions)
+    evaluation_sets: tuple[Path, ...] = ()
+    """Files that list arXiv ids, DOIs and image hashes, one a line, that must not be in the dataset."""
+    on_bad_tar: Literal["error", "skip"] = "error"
+    """What a bulk tar that breaks off, or is not the one of the manifest, does to the build."""
+    refresh_metadata: bool = True
+    """Read a paper again when its metadata changed; else only when its package did."""
+    storage: Mapping[str, Any] = field(default_factory=dict)
+    """fsspec's options for inputs that are URLs, such as `{"requester_pays": True}`."""
+    engine: Literal["local", "ray"] = "local"
+    """Who makes the units: processes of this machine, or the nodes of a Ray cluster that share the folder."""
+    release: bool = False
+    """`papers` is one folder or repository in the layout of the published S1-MMAlign; `extract.source`, where given,
+    is the only source that is read of it."""
 
     def __post_init__(self) -> None:
         """Reject what cannot be meant."""
@@ -60,6 +102,9 @@ class BuildOptions:
         for name in ("timeout_s", "memory_bytes", "unit_papers", "unit_bytes", "shard_bytes"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}={getattr(self, name)!r}: a positive number is expected")
+        for name, allowed in (("on_bad_tar", ("error", "skip")), ("engine", ("local", "ray"))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}={getattr(self, name)!r}: one of {', '.join(allowed)} is expected")
         if self.workers < 0:
             raise ValueError(f"workers={self.workers!r}: 0 (one for each CPU) or more is expected")
 
@@ -77,4 +122,7 @@ class BuildOptions:
             "timeout_s": self.timeout_s,
             "memory_bytes": self.memory_bytes,
             "shard_bytes": self.shard_bytes,
+            "deduplicate": asdict(self.deduplicate),
+            "evaluation_sets": [path.name for path in self.evaluation_sets],
+            "release": self.release,
         }

@@ -37,7 +37,7 @@ DropReason = Literal[
     "no_source",  # neither LaTeX, JATS nor PDF inside
     "source_unreadable",  # the LaTeX, XML or PDF is there but cannot be read
     "no_figures",  # read to its end, and has no figure
-    "duplicate_paper",  # a second package with the id of an earlier one
+    "duplicate_paper",  # a second package with the id of an earlier one, or the same paper by DOI or title
     "timeout",  # reading took longer than the limit
     "out_of_memory",  # reading took more memory than the limit
     "worker_crashed",  # the process that read it died
@@ -55,6 +55,13 @@ DropReason = Literal[
     "no_region",  # PDF: a caption without a picture that could be cut out
     "not_a_figure",  # logos, ORCID marks, graphical decoration
     "no_caption",  # a picture that the paper gives no caption
+    # of what was read but must not be there (or not twice)
+    "duplicate_image",  # the same bytes as an earlier image
+    "near_duplicate_image",  # a perceptual hash close to that of an earlier image
+    "evaluation_set",  # the paper or image is on the list of evaluation sets
+    # of the published release
+    "image_without_row",  # an image that no row names
+    "duplicate_row",  # a second row, or a second image, of one path
 ]
 DROP_REASONS: tuple[str, ...] = get_args(DropReason)
 
@@ -156,7 +163,6 @@ TEXT_COLUMNS: dict[str, Value | ClassLabel | List] = {
     "image_path": Value("string"),
     "caption": Value("string"),
     "subcaption": Value("string"),
-    "recaption": Value("string"),
     "paper_id": Value("string"),
     "doi": Value("string"),
     "arxiv_id": Value("string"),
@@ -180,11 +186,18 @@ TEXT_COLUMNS: dict[str, Value | ClassLabel | List] = {
     "height": Value("int32"),
     "image_sha256": Value("string"),
     "phash": Value("string"),
+    "recaption": Value("string"),  # with its companions at the end: see `shards.write_shard`
     "recaption_model": Value("string"),
     "recaption_prompt": Value("string"),
     "recaption_key": Value("string"),
     "recaption_finish_reason": Value("string"),
     "recaption_flags": List(Value("string")),
+    "caption_clip_score": Value("float32"),
+    "recaption_clip_score": Value("float32"),
+    "caption_log10_pppl": Value("float32"),
+    "recaption_log10_pppl": Value("float32"),
+    "recaption_support": Value("float32"),
+    "scored_by": Value("string"),
 }
 
 FEATURES = Features({"image": Image(), **TEXT_COLUMNS})
@@ -195,3 +208,9 @@ RECAPTION_COLUMNS: tuple[str, ...] = (
     "recaption_finish_reason", "recaption_flags",
 )  # fmt: skip
 """The columns that `recaption` writes; null (flags: null) until then."""
+
+SCORE_COLUMNS: tuple[str, ...] = (
+    "caption_clip_score", "recaption_clip_score", "caption_log10_pppl", "recaption_log10_pppl",
+    "recaption_support", "scored_by",
+)  # fmt: skip
+"""The columns that `evaluate --write-columns` writes; null until then, and again where a recaption is replaced."""

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from s1_mmalign.builder.records import FEATURES
@@ -30,7 +31,10 @@ WORK_FOLDER = ".s1-mmalign"
 
 MANIFEST_VERSION = 1
 ROW_GROUP_BYTES = 64 << 20
-"""Rows of about this many bytes make a row group: under the 100 MB at which the Hub's viewer gives up."""
+"""Rows of about this many bytes of images make a row group: under the 100 MB at which the Hub's viewer gives up.
+
+Recaptioning costs its text and, for each row group, 0.1 to 0.2 MB of what lies beside it: `tests/benchmarks/`.
+"""
 
 SCHEMA: pa.Schema = FEATURES.arrow_schema
 
@@ -100,7 +104,11 @@ class Manifest:
             raise FolderError(f"{path}: cannot be read ({error!r}). Build the dataset again.") from error
 
     def save(self, folder: Path) -> None:
-        """Write the manifest atomically; shards in order of path, so equal content is equal bytes."""
+        """Write the manifest atomically."""
+        write_atomically(folder / MANIFEST_NAME, self.to_json())
+
+    def to_json(self) -> str:
+        """Return the manifest's text; shards in order of path, so equal content is equal bytes."""
         content = {
             "version": MANIFEST_VERSION,
             "papers": self.papers,
@@ -108,7 +116,7 @@ class Manifest:
             "build": self.build,
             "shards": [asdict(shard) for shard in sorted(self.shards, key=lambda shard: shard.path)],
         }
-        write_atomically(folder / MANIFEST_NAME, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def iter_tables(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
@@ -123,27 +131,31 @@ def iter_tables(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa
         ) from error
 
 
-def write_shard(path: Path, tables: Iterable[pa.Table]) -> ShardFile:
+def write_shard(path: Path, tables: Iterable[pa.Table], schema: pa.Schema = SCHEMA) -> ShardFile:
     """Write rows to a Parquet file, atomically; each table becomes row groups of at most `ROW_GROUP_BYTES`.
 
+    `schema` is the dataset's, or one with further caption columns (`caption_columns`).
+
     Images are stored plain and uncompressed (they are compressed already), text with zstd; pages are cut by
-    content, so that a store which deduplicates chunks (Xet) takes only what changed.
+    content. The images come first and what `recaption` writes last, so that a row group's bytes change in one place
+    when its captions do: a store which deduplicates chunks (Xet) takes the captions alone. The file's first bytes,
+    by which a machine that never saw the file finds its chunks in the store, stay the same.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    text = [name for name in SCHEMA.names if name != "image"]
+    text = _leaves(schema, [name for name in schema.names if name != "image"])
     try:
         rows = 0
         with pq.ParquetWriter(
             temporary,
-            SCHEMA,
-            compression={"image.bytes": "NONE", "image.path": "ZSTD"} | dict.fromkeys(_leaves(text), "ZSTD"),
-            use_dictionary=_leaves(text),
+            schema,
+            compression={"image.bytes": "NONE", "image.path": "ZSTD"} | dict.fromkeys(text, "ZSTD"),
+            use_dictionary=text,
             use_content_defined_chunking=True,
             write_page_index=True,
         ) as writer:
             for table in tables:
-                table = table.select(SCHEMA.names).cast(SCHEMA)
+                table = table.select(schema.names).cast(schema)
                 for group in split_by_bytes(table, ROW_GROUP_BYTES):
                     writer.write_table(group, row_group_size=max(group.num_rows, 1))
                 rows += table.num_rows
@@ -155,11 +167,34 @@ def write_shard(path: Path, tables: Iterable[pa.Table]) -> ShardFile:
     return result
 
 
+def full_row_groups(tables: Iterable[pa.Table], limit: int | None = None) -> Iterator[pa.Table]:
+    """Yield the rows of `tables`, in order, as tables of nearly `limit` bytes of images (None: `ROW_GROUP_BYTES`).
+
+    Many small tables (each paper batch gives one) would be as many row groups, each with the cost of one. Cutting
+    again what was cut so gives the same tables.
+    """
+    limit = ROW_GROUP_BYTES if limit is None else limit
+    waiting: list[pa.Table] = []
+    size = 0
+    for table in tables:
+        waiting.append(table)
+        size += sum(_image_sizes(table))
+        if size > limit:
+            *full, last = split_by_bytes(pa.concat_tables(waiting), limit)
+            yield from full
+            waiting, size = [last], sum(_image_sizes(last))
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _image_sizes(table: pa.Table) -> list[int]:
+    """Bytes of each row's image."""
+    return pc.fill_null(pc.binary_length(pc.struct_field(table["image"], "bytes")), 0).to_pylist()
+
+
 def split_by_bytes(table: pa.Table, limit: int) -> Iterator[pa.Table]:
     """Cut a table into runs of rows whose images have at most `limit` bytes (one row at least)."""
-    import pyarrow.compute as pc
-
-    sizes = pc.fill_null(pc.binary_length(pc.struct_field(table["image"], "bytes")), 0).to_pylist()
+    sizes = _image_sizes(table)
     start = total = 0
     for index, size in enumerate(sizes):
         if total + size > limit and index > start:
@@ -194,6 +229,6 @@ def _sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _leaves(columns: Sequence[str]) -> list[str]:
+def _leaves(schema: pa.Schema, columns: Sequence[str]) -> list[str]:
     """Parquet's names of the columns' leaves: a list column's is `name.list.element`."""
-    return [f"{name}.list.element" if pa.types.is_list(SCHEMA.field(name).type) else name for name in columns]
+    return [f"{name}.list.element" if pa.types.is_list(schema.field(name).type) else name for name in columns]

@@ -12,24 +12,31 @@ import functools
 import hashlib
 import json
 import shutil
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from s1_mmalign.builder.extract import Extraction, Row
-from s1_mmalign.builder.options import BuildOptions, ExtractOptions
+from s1_mmalign.builder.options import ExtractOptions
 from s1_mmalign.builder.records import LICENCE_CLASSES, SOURCES, Drop
 from s1_mmalign.builder.shards import SCHEMA, split_by_bytes, write_atomically, write_shard
-from s1_mmalign.builder.sources.packages import Package
 from s1_mmalign.builder.splits import group_of, split_of
-from s1_mmalign.builder.workers import PendingExtraction, WorkerPool, worker_pool
+from s1_mmalign.builder.unit_statistics import unit_statistics
 
 UNIT_ROW_GROUP_BYTES = 32 << 20
+
+_AFTER = (
+    "build.py", "caption_columns.py", "deduplicate/", "disk_space.py", "explain.py", "folder_lock.py", "funnel",
+    "layout.py", "mirror.py", "options.py", "ray_engine.py", "s1_mmalign.py", "sources/bulk_tars.py",
+    "sources/inventory.py", "sources/locations.py", "sources/packages.py", "sources/release", "unit_plan.py",
+    "unit_runner.py",
+)  # fmt: skip
+"""What finds packages or works on finished units: a change there must not have weeks of papers read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,54 +54,22 @@ class Slice:
 
 @dataclass(slots=True)
 class Unit:
-    """A batch of papers and, once done, what they gave."""
+    """A batch of papers and, once done, what they gave.
+
+    The packages themselves are not held: `first` and `last` are their keys in the inventory, `count` their number.
+    """
 
     name: str
-    packages: list[Package] = field(default_factory=list)
+    first: str = ""
+    last: str = ""
+    count: int = 0
+    unknown: int = 0
+    """Papers that no metadata file knows."""
     slices: list[Slice] = field(default_factory=list)
     papers: dict[str, str] = field(default_factory=dict)
     """Papers with rows: id -> source."""
-
-
-def plan_units(packages: Sequence[Package], options: BuildOptions) -> list[Unit]:
-    """Cut packages (in order of key) into units that never cross a folder, so a new folder leaves old units alone."""
-    units: list[Unit] = []
-    for _, group in groupby(packages, key=lambda package: package.key.rpartition("/")[0]):
-        batch: list[Package] = []
-        size = 0
-        for package in group:
-            if batch and (len(batch) >= options.unit_papers or size + package.bytes > options.unit_bytes):
-                units.append(Unit(_unit_name(batch, options.extract), batch))
-                batch, size = [], 0
-            batch.append(package)
-            size += package.bytes
-        units.append(Unit(_unit_name(batch, options.extract), batch))
-    return units
-
-
-def make_units(
-    units: Sequence[Unit], folder: Path, options: BuildOptions, on_paper: Callable[[Package], None] = lambda _: None
-) -> None:
-    """Make those of `units` that `folder` does not hold yet, and load what they all gave.
-
-    `on_paper` is called for every paper as it is done (those of units found on disk, too).
-    """
-    missing = []
-    for unit in units:
-        if _load_unit(unit, folder):
-            for package in unit.packages:
-                on_paper(package)
-        else:
-            missing.append(unit)
-    if not missing:
-        return
-    with worker_pool(options) as pool:
-        for unit, pending in _submit_ahead(missing, pool, ahead=4 * options.worker_count):
-            extractions = []
-            for task in pending:
-                extractions.append(task.result())
-                on_paper(task.package)
-            _write_unit(unit, extractions, folder, options.extract)
+    statistics: dict[str, Any] = field(default_factory=dict)
+    """Counts for the report of the build: see `unit_statistics`."""
 
 
 def read_slice(piece: Slice, folder: Path) -> Iterator[pa.Table]:
@@ -112,32 +87,21 @@ def read_drops(unit: Unit, folder: Path) -> Iterator[Drop]:
 
 @functools.cache
 def code_version() -> str:
-    """Return a hash of the code that decides what rows a paper gives: every file of `builder`, and of its data."""
+    """Return a hash of the code that decides what rows a paper gives: the files of `builder` but those of `_AFTER`."""
     import pymupdf
     from PIL import __version__ as pillow_version
 
     digest = hashlib.sha256(f"{pymupdf.__version__} {pillow_version} {shutil.which('gs') is not None}".encode())
     root = Path(__file__).parent
     for path in sorted(path for path in root.rglob("*") if path.suffix in (".py", ".json")):
+        if path.relative_to(root).as_posix().startswith(_AFTER):
+            continue
         digest.update(path.relative_to(root).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def _submit_ahead(
-    units: Sequence[Unit], pool: WorkerPool, ahead: int
-) -> Iterator[tuple[Unit, Sequence[PendingExtraction]]]:
-    """Yield units in order, each with its tasks, while the tasks of the next ones (`ahead` papers) already run."""
-    waiting = deque(units)
-    running: deque[tuple[Unit, list[PendingExtraction]]] = deque()
-    while waiting or running:
-        while waiting and (not running or sum(len(tasks) for _, tasks in running) < ahead):
-            unit = waiting.popleft()
-            running.append((unit, [pool.submit(package) for package in unit.packages]))
-        yield running.popleft()
-
-
-def _write_unit(unit: Unit, extractions: Sequence[Extraction], folder: Path, options: ExtractOptions) -> None:
+def write_unit(unit: Unit, extractions: Sequence[Extraction], folder: Path, options: ExtractOptions) -> None:
     """Write Parquet and ledger, then the manifest that makes the unit done."""
     slices: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for extraction in extractions:
@@ -157,18 +121,20 @@ def _write_unit(unit: Unit, extractions: Sequence[Extraction], folder: Path, opt
     lines = lines.encode("utf-8", "replace").decode("utf-8")  # names in broken encodings hold lone surrogates
     written = write_shard(folder / f"{unit.name}.parquet", tables)
     write_atomically(folder / f"{unit.name}.drops.jsonl", lines)
+    unit.statistics = unit_statistics(extractions)
     manifest = {
-        "packages": [package.key for package in unit.packages],
+        "packages": [unit.first, unit.last, unit.count],
         "papers": unit.papers,
         "slices": [asdict(piece) for piece in unit.slices],
         "bytes": written.bytes,
         "sha256": written.sha256,
+        "statistics": unit.statistics,
         "drops_sha256": hashlib.sha256(lines.encode()).hexdigest(),
     }
     write_atomically(folder / f"{unit.name}.json", json.dumps(manifest, indent=1) + "\n")
 
 
-def _load_unit(unit: Unit, folder: Path) -> bool:
+def load_unit(unit: Unit, folder: Path) -> bool:
     """Load a finished unit's manifest; False where it is missing or the files are not those it speaks of."""
     try:
         manifest = json.loads((folder / f"{unit.name}.json").read_text(encoding="utf-8"))
@@ -180,14 +146,6 @@ def _load_unit(unit: Unit, folder: Path) -> bool:
     if hashlib.sha256(lines).hexdigest() != manifest["drops_sha256"]:
         return False
     unit.papers = manifest["papers"]
+    unit.statistics = manifest.get("statistics", {})
     unit.slices = [Slice(**piece | {"row_groups": tuple(piece["row_groups"])}) for piece in manifest["slices"]]
     return True
-
-
-def _unit_name(packages: Sequence[Package], options: ExtractOptions) -> str:
-    content = [
-        code_version(),
-        asdict(options),
-        [(package.key, package.bytes, package.mtime_ns, asdict(package.metadata)) for package in packages],
-    ]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
@@ -15,10 +18,17 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from s1_mmalign.builder.extract import Extraction, extract_package
 from s1_mmalign.builder.options import BuildOptions, ExtractOptions
 from s1_mmalign.builder.records import Drop
-from s1_mmalign.builder.sources.packages import Package
+from s1_mmalign.builder.sources.errors import InputError
+from s1_mmalign.builder.sources.package import Package
 
+LOOK_S = 2.0
+"""How often a pool is looked at while an answer is waited for."""
 PACKAGES_PER_WORKER = 500
 """A worker is replaced after so many papers: what C libraries leak stays bounded."""
+
+
+class PoolLost(Exception):
+    """The pool as a whole does not go on: workers that were idle were ended from outside."""
 
 
 class WorkerPool:
@@ -29,23 +39,38 @@ class WorkerPool:
         self._options = options
 
     def submit(self, package: Package) -> PendingExtraction:
-        """Queue one package."""
-        future = self._pool.schedule(_extract, args=[package, self._options.extract], timeout=self._options.timeout_s)
-        return PendingExtraction(package, future, self._options.timeout_s)
+        """Queue one package; raises `PoolLost` where the pool has ended."""
+        try:
+            future = self._pool.schedule(
+                _extract, args=[package, self._options.extract], timeout=self._options.timeout_s
+            )
+        except RuntimeError as error:
+            raise PoolLost(str(error)) from error
+        return PendingExtraction(package, future, self._pool, self._options.timeout_s)
 
 
 class PendingExtraction:
     """A package that is being read."""
 
-    def __init__(self, package: Package, future: ProcessFuture, timeout_s: float) -> None:
+    def __init__(self, package: Package, future: ProcessFuture, pool: ProcessPool, timeout_s: float) -> None:
         self.package = package
         self._future = future
+        self._pool = pool
         self._timeout_s = timeout_s
 
     def result(self) -> Extraction:
-        """Wait for the package; a worker that was lost over it comes back as a drop."""
+        """Wait for the package; a worker that was lost over it comes back as a drop.
+
+        Raises:
+            PoolLost: the package was not read, and only a new pool can.
+        """
+        while not wait([self._future], LOOK_S).done:
+            if not self._pool.active:  # what was queued then is never answered
+                raise PoolLost("the pool ended")
         try:
             return self._future.result()
+        except BrokenProcessPool as error:
+            raise PoolLost(str(error)) from error
         except FutureTimeoutError:
             drop = Drop(self.package.paper_id, "", "timeout", f"over {self._timeout_s:g} s")
         except ProcessExpired as error:
@@ -64,8 +89,8 @@ def worker_pool(options: BuildOptions) -> Iterator[WorkerPool]:
     pool = ProcessPool(
         max_workers=options.worker_count,
         max_tasks=PACKAGES_PER_WORKER,
-        initializer=_limit_worker,
-        initargs=[options.memory_bytes],
+        initializer=_prepare_worker,
+        initargs=[options.memory_bytes, dict(os.environ)],
         context=context,
     )
     try:
@@ -78,8 +103,13 @@ def worker_pool(options: BuildOptions) -> Iterator[WorkerPool]:
 
 def _extract(package: Package, options: ExtractOptions) -> Extraction:
     """Read one package; this is where a fault of our own becomes a drop instead of the end of a long run."""
+    began = time.perf_counter()
     try:
-        return extract_package(package, options)
+        extraction = extract_package(package, options)
+        extraction.seconds = time.perf_counter() - began
+        return extraction
+    except InputError:  # what could not be fetched is no fault of the paper: the build stops and can go on
+        raise
     except MemoryError:
         return Extraction(drops=[Drop(package.paper_id, "", "out_of_memory", "over the worker's limit")])
     except Exception as error:  # noqa: BLE001 - the isolation boundary: one paper, one drop, named as our fault
@@ -88,8 +118,13 @@ def _extract(package: Package, options: ExtractOptions) -> Extraction:
         return Extraction(drops=[Drop(package.paper_id, "", "reader_error", detail[:500])])
 
 
-def _limit_worker(memory_bytes: int) -> None:
-    """Bound the worker's memory, keep its libraries to one thread, and let it go first when memory is short."""
+def _prepare_worker(memory_bytes: int, environment: dict[str, str]) -> None:
+    """Bound the worker's memory, keep its libraries to one thread.
+
+    The server that workers are forked from has the environment of when it was started, which may be long before
+    somebody set the credentials of a bucket in a notebook.
+    """
+    os.environ.update(environment)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     sys.setrecursionlimit(3000)
     try:

@@ -18,6 +18,7 @@ from s1_mmalign.builder.formats.jats_images import MemberIndex
 from s1_mmalign.builder.formats.jats_math import letters_of
 from s1_mmalign.builder.formats.jats_metadata import read_metadata
 from s1_mmalign.builder.formats.jats_text import plain_text
+from s1_mmalign.builder.formats.latex.references import typed_numbers
 from s1_mmalign.builder.records import Figure, PackageError, Paper
 
 MAX_XML_BYTES = 64 << 20
@@ -56,6 +57,7 @@ def read_jats(archive: Archive) -> Paper:
     found = read_figures(article, MemberIndex(archive.names(), name))
     _add_contexts(article, found.by_id)
     _add_missing_captions(article, found.figures)
+    _add_typed_contexts(article, found.figures)
     return Paper(metadata=read_metadata(article), figures=found.figures, drops=found.drops)
 
 
@@ -167,6 +169,21 @@ def _add_contexts(article: etree._Element, figures: dict[str, Figure]) -> None:
             if (figure.figure_id, paragraph) not in given and texts[paragraph]:
                 given.add((figure.figure_id, paragraph))
                 figure.contexts.append(texts[paragraph])
+
+
+def _add_typed_contexts(article: etree._Element, figures: list[Figure]) -> None:
+    """Give figures that no reference points to the paragraphs that name their number: "Fig. 3"."""
+    wanted = [figure for figure in figures if not figure.contexts and figure.number]
+    for paragraph in article.iter("p") if wanted else ():
+        if "fig" not in letters_of(paragraph).lower() or _paragraph_around(paragraph) is not None:
+            continue  # no mention, or a paragraph in another
+        if any(ancestor.tag in _NOT_PARAGRAPHS_OF_THE_BODY for ancestor in paragraph.iterancestors()):
+            continue
+        text = plain_text(paragraph)
+        numbers = set() if _LEGEND.match(text) else typed_numbers(text)
+        for figure in wanted:
+            if figure.number in numbers and text not in figure.contexts:
+                figure.contexts.append(text)
 
 
 def _paragraph_around(reference: etree._Element) -> etree._Element | None:

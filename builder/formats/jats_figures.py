@@ -255,14 +255,15 @@ def _pictures_of_no_figure(article: etree._Element) -> Iterator[Drop]:
             "disp-formula",
             "inline-formula",
             "caption",
-            "supplementary-material",
             "td",
             "th",
         }:
             continue
         href = href_of(graphic) or ""
         table = next((ancestor for ancestor in around if ancestor.tag == "table-wrap"), None)
-        if tags & _DECORATED:
+        if "supplementary-material" in tags:
+            yield Drop("", f"{graphic.get('id') or 'graphic'} {href}", "not_a_figure", "a supplementary file")
+        elif tags & _DECORATED:
             yield Drop("", f"{graphic.get('id') or 'graphic'} {href}", "not_a_figure", "a portrait, logo or banner")
         elif table is None and "chem-struct-wrap" not in tags:
             yield Drop("", f"{graphic.get('id') or 'graphic'} {href}", "no_caption", "a picture outside of any figure")

@@ -1,10 +1,11 @@
-"""What is known of a paper beside its package: arXiv's metadata snapshot, and the JSON beside a PDF."""
+"""What is known of a paper beside its package: a record of a source's own form, or the JSON beside a PDF."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+import tempfile
+from collections.abc import Collection
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -12,15 +13,17 @@ from typing import Any
 
 from s1_mmalign.builder.records import DISCIPLINES, SOURCES, Metadata
 from s1_mmalign.builder.sources.identify import arxiv_id_of, normalise_doi
-from s1_mmalign.builder.sources.packages import InputError
+from s1_mmalign.builder.sources.record_forms import plain_record
 
 
 def metadata_of_record(record: dict[str, Any]) -> Metadata:
-    """Read one record: a line of arXiv's metadata snapshot, or the JSON object beside a PDF.
+    """Read one record: of any form of `record_forms`, or the JSON object beside a PDF.
 
-    Keys read: title, abstract, doi, categories (list, or a string with blanks as arXiv writes it), license or
-    licence, discipline, source, url, published / update_date / versions[0].created. Others are ignored.
+    Keys read, once it has the form of arXiv's snapshot: title, abstract, doi, categories (list, or a string with
+    blanks as arXiv writes it), license or licence, discipline, source, url, published / update_date /
+    versions[0].created. Others are ignored.
     """
+    record = plain_record(record)
     text = {key: _clean(record.get(key)) for key in ("title", "abstract", "url", "discipline", "source")}
     categories = record.get("categories") or record.get("subjects") or []
     if isinstance(categories, str):
@@ -41,24 +44,19 @@ def metadata_of_record(record: dict[str, Any]) -> Metadata:
 
 
 def join_metadata(files: Collection[Path], ids: Collection[str]) -> dict[str, Metadata]:
-    """Return the metadata of the papers in `ids`, out of JSONL files of any length read line by line.
-
-    A record belongs to the paper whose id is the record's `id` as written, or names the same arXiv id.
-    Where two records name one paper, the later one counts.
+    """Return the metadata of those papers in `ids` that the files know; see `metadata_index.MetadataIndex`.
 
     Raises:
         InputError: a file that cannot be read, or a line that is no JSON object (file and line named).
     """
-    wanted = {name: name for name in ids}
-    wanted |= {arxiv_id: name for name in ids if (arxiv_id := arxiv_id_of(name))}
-    found: dict[str, Metadata] = {}
-    for path in files:
-        for record in _records(path):
-            identifier = str(record.get("id") or record.get("paper_id") or "")
-            paper_id = wanted.get(identifier) or wanted.get(arxiv_id_of(identifier) or "")
-            if paper_id is not None:
-                found[paper_id] = metadata_of_record(record)
-    return found
+    from s1_mmalign.builder.sources.metadata_index import MetadataIndex
+
+    with tempfile.TemporaryDirectory() as folder:
+        index = MetadataIndex(list(files), Path(folder))
+        try:
+            return {paper_id: index[paper_id] for paper_id in ids if index.digest(paper_id)}
+        finally:
+            index.close()
 
 
 def metadata_beside(pdf: Path) -> Metadata:
@@ -69,23 +67,6 @@ def metadata_beside(pdf: Path) -> Metadata:
     except (OSError, ValueError):
         return Metadata()
     return metadata_of_record(record) if isinstance(record, dict) else Metadata()
-
-
-def _records(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if not line.strip():
-                    continue
-                try:
-                    record = json.loads(line)
-                except ValueError as error:
-                    raise InputError(f"{path}, line {number}: not JSON ({error}).") from error
-                if not isinstance(record, dict):
-                    raise InputError(f"{path}, line {number}: a JSON object is expected.")
-                yield record
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as metadata ({error}).") from error
 
 
 def _clean(value: object) -> str | None:

@@ -1,38 +1,29 @@
-"""Find the packages (one paper each) in files and folders."""
+"""Find the packages (one paper each) in files, folders and URLs, and the bulk tars that hold many."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from s1_mmalign.builder.records import Metadata
+from s1_mmalign.builder.sources.bulk_tars import MANIFEST_NAME, is_bulk_tar, members_of
+from s1_mmalign.builder.sources.errors import InputError
+from s1_mmalign.builder.sources.locations import RemoteFile, as_url, is_url, remote_files
+from s1_mmalign.builder.sources.package import PACKAGE_SUFFIXES, Container, Package, paper_id_of, size_and_time
 
-ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".gz", ".zip", ".meca")
-PACKAGE_SUFFIXES = (*ARCHIVE_SUFFIXES, ".pdf", ".nxml")
-METADATA_NAME = "metadata.jsonl"
-"""A file of this name in an input folder is read as metadata without being asked for."""
-
-
-class InputError(Exception):
-    """The user's own mistake in naming the input; the text says what to do."""
+METADATA_NAMES = ("metadata.jsonl", "oa_file_list.csv")
+"""Files of these names in an input folder are read as metadata without being asked for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
-    """One paper as it is handed out.
+class Found:
+    """A file of the input that is no package: `kind` is `metadata`, `tar_manifest` or `ignored`."""
 
-    `key` is its path relative to the input it was found in: stable when the whole input is moved.
-    `path` is the archive, folder, PDF or XML itself; `bytes` its size, `mtime_ns` its (newest) change.
-    """
-
-    key: str
-    paper_id: str
+    kind: str
     path: Path
-    bytes: int
-    mtime_ns: int
-    metadata: Metadata = field(default_factory=Metadata, compare=False)
+    remote: RemoteFile | None = None
 
 
 @dataclass(slots=True)
@@ -44,61 +35,126 @@ class Inputs:
     ignored: list[Path] = field(default_factory=list)
 
 
-def find_packages(paths: Iterable[Path]) -> Inputs:
-    """Find every package under `paths`.
-
-    A path that names a file is a package whatever it is called. In a folder, files with a suffix of
-    `PACKAGE_SUFFIXES` are packages, and so is a folder that itself holds LaTeX or JATS source. Links to
-    files are followed, links to folders are not.
+def find_packages(paths: Iterable[Path], storage: Mapping[str, Any] | None = None) -> Inputs:
+    """Find every package under `paths`, those in bulk tars too, and hold them in memory (see `find` for millions).
 
     Raises:
         InputError: a path that does not exist, or nothing found at all.
     """
     inputs = Inputs()
     roots = list(paths)
-    for root in roots:
-        if not root.exists():
-            raise InputError(f"{root}: no such file or folder.")
-        if root.is_file():
-            inputs.packages.append(_package(root, root.name))
+    for found in find(roots, storage or {}):
+        if isinstance(found, Package):
+            inputs.packages.append(found)
+        elif isinstance(found, Container):
+            inputs.packages += packages_in(found)
+        elif found.kind == "metadata" and found.remote is None:
+            inputs.metadata_files.append(found.path)
         else:
-            _search(root, root, inputs)
+            inputs.ignored.append(found.path)
     if not inputs.packages:
-        raise InputError(
-            f"no papers in {', '.join(map(str, roots))}: expected {', '.join(PACKAGE_SUFFIXES)} files, "
-            "or folders that hold .tex, .xml or .nxml source."
-        )
+        raise nothing_found(roots)
     inputs.packages.sort(key=lambda package: package.key)
     return inputs
 
 
-def paper_id_of(name: str) -> str:
-    """Return the paper's id: its file's name without the suffixes of packages (`2301.00001.tar.gz` -> `2301.00001`)."""
-    lower = name.lower()
-    for suffix in (*PACKAGE_SUFFIXES, ".xml", ".tex"):
-        if lower.endswith(suffix) and len(name) > len(suffix):
-            return name[: -len(suffix)]
-    return name
+def find(paths: Iterable[Path], storage: Mapping[str, Any]) -> Iterator[Package | Container | Found]:
+    """Yield what lies under `paths`, one at a time.
+
+    A path that names a file is a package whatever it is called (a bulk tar: a container). In a folder or under a
+    URL, files with a suffix of `PACKAGE_SUFFIXES` are packages, and so is a local folder that itself holds LaTeX or
+    JATS source. Links to files are followed, links to folders are not.
+
+    Raises:
+        InputError: a path that does not exist.
+    """
+    for root in paths:
+        if is_url(root):
+            yield from _remote(as_url(root), storage)
+        elif not root.exists():
+            raise InputError(f"{root}: no such file or folder.")
+        elif root.is_file():
+            yield _file(root, root.name) if not MANIFEST_NAME.search(root.name) else Found("tar_manifest", root)
+        else:
+            yield from _search(root, root)
 
 
-def _search(folder: Path, root: Path, inputs: Inputs) -> None:
-    """Collect the packages of one folder, then of its subfolders."""
+def packages_in(container: Container, state: str = "") -> Iterator[Package]:
+    """Yield the packages of a bulk tar; `state` says what its content is known by (default: its size and time).
+
+    Raises:
+        InputError: it is damaged or breaks off.
+    """
+    with container.open() as file:
+        for member in members_of(file, container.bytes, str(container.path)):
+            name = member.name.rpartition("/")[2]
+            if name.lower().endswith(PACKAGE_SUFFIXES):
+                yield Package(
+                    key=f"{container.key}/{member.name}",
+                    paper_id=paper_id_of(name),
+                    path=container.path,
+                    bytes=member.bytes,
+                    mtime_ns=container.mtime_ns,
+                    offset=member.offset,
+                    remote=container.remote,
+                    state=state or container.state,
+                )
+
+
+def nothing_found(roots: Iterable[Path]) -> InputError:
+    """The error of an input without a paper."""
+    return InputError(
+        f"no papers in {', '.join(as_url(root) for root in roots)}: expected {', '.join(PACKAGE_SUFFIXES)} files, "
+        "arXiv's bulk tars, or folders that hold .tex, .xml or .nxml source."
+    )
+
+
+def _search(folder: Path, root: Path) -> Iterator[Package | Container | Found]:
+    """Yield what lies in one folder, then in its subfolders."""
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     files = [entry for entry in entries if entry.is_file()]
+    names = {path.name for path in files}
     if folder != root and _is_package_folder(files):
-        inputs.packages.append(_package(folder, folder.relative_to(root).as_posix()))
+        yield _package(folder, folder.relative_to(root).as_posix())
         return
     for path in files:
         name = path.name.lower()
         if name.endswith(PACKAGE_SUFFIXES):
-            inputs.packages.append(_package(path, path.relative_to(root).as_posix()))
-        elif name == METADATA_NAME:
-            inputs.metadata_files.append(path)
-        elif not (name.endswith(".json") and path.with_suffix(".pdf") in files):
-            inputs.ignored.append(path)
+            yield _file(path, path.relative_to(root).as_posix())
+        elif name in METADATA_NAMES:
+            yield Found("metadata", path)
+        elif MANIFEST_NAME.search(name):
+            yield Found("tar_manifest", path)
+        elif not (name.endswith(".json") and path.with_suffix(".pdf").name in names):
+            yield Found("ignored", path)
     for entry in entries:
         if entry.is_dir() and not entry.is_symlink():
-            _search(entry, root, inputs)
+            yield from _search(entry, root)
+
+
+def _remote(url: str, storage: Mapping[str, Any]) -> Iterator[Package | Container | Found]:
+    for key, file in remote_files(url, storage):
+        name = key.rpartition("/")[2]
+        lower = name.lower()
+        if is_bulk_tar(name):
+            yield Container(key, Path(key), file.size, 0, file)
+        elif lower.endswith(PACKAGE_SUFFIXES):
+            yield Package(key, paper_id_of(name), Path(key), file.size, 0, remote=file, state=file.state)
+        elif lower in METADATA_NAMES:
+            yield Found("metadata", Path(key), file)
+        elif MANIFEST_NAME.search(name):
+            yield Found("tar_manifest", Path(key), file)
+        else:
+            yield Found("ignored", Path(key), file)
+
+
+def _file(path: Path, key: str) -> Package | Container:
+    if path.name.lower().endswith(".tar"):
+        with path.open("rb") as file:
+            if is_bulk_tar(path.name, file):
+                stat = path.stat()
+                return Container(key, path, stat.st_size, stat.st_mtime_ns)
+    return _package(path, key)
 
 
 def _is_package_folder(files: list[Path]) -> bool:
@@ -121,21 +177,5 @@ def _head(path: Path, size: int = 16_384) -> bytes:
 
 
 def _package(path: Path, key: str) -> Package:
-    stats = [entry.stat() for entry in _files_of(path)] or [path.stat()]
-    return Package(
-        key=key,
-        paper_id=paper_id_of(path.name),
-        path=path,
-        bytes=sum(stat.st_size for stat in stats),
-        mtime_ns=max(stat.st_mtime_ns for stat in stats),
-    )
-
-
-def _files_of(path: Path) -> Iterator[Path]:
-    """The files whose change makes the package another one: itself or its content, and the JSON beside a PDF."""
-    if path.is_dir():
-        yield from sorted(entry for entry in path.rglob("*") if entry.is_file())
-        return
-    yield path
-    if path.suffix.lower() == ".pdf" and path.with_suffix(".json").is_file():
-        yield path.with_suffix(".json")
+    size, mtime_ns = size_and_time(path)
+    return Package(key=key, paper_id=paper_id_of(path.name), path=path, bytes=size, mtime_ns=mtime_ns)

@@ -83,11 +83,12 @@ class Benchmark:
         readers = [r for r in READERS if not args.only or r.name in args.only]
         if args.codecs or not all(reader.is_ours for reader in readers):
             self._peers = peers_python(args.cache)
-        result: dict[str, Any] = {"rows": [], "papers": {}, "stages": [], "codecs": {}, "memory": []}
+        result: dict[str, Any] = {"rows": [], "papers": {}, "stages": [], "floors": [], "codecs": {}, "memory": []}
         for kind in args.kinds:
             self._compare([reader for reader in readers if kind in reader.kinds], kind, result)
         if not args.only or "ours" in args.only:
             result["stages"] = self._stages()
+            result["floors"] = self._stages("ours_floor")
         if args.codecs:
             result["codecs"] = self._codecs()
         if args.repeat:
@@ -130,8 +131,8 @@ class Benchmark:
             result["papers"].setdefault(reader.name, []).extend(own)
             process.close()
 
-    def _stages(self) -> list[dict[str, Any]]:
-        process = self._start("ours_stages")
+    def _stages(self, module: str = "ours_stages") -> list[dict[str, Any]]:
+        process = self._start(module)
         found = []
         for paper in self.papers:
             answers = [process.ask(self._request(paper, "stages")) for _ in range(self.args.rounds)]
@@ -208,6 +209,7 @@ def _markdown(result: dict[str, Any], kinds: tuple[str, ...]) -> str:
             parts.append(f"### {kind}: {own[0]['papers']} papers\n\n" + tables.comparison(own, kind))
         if any(paper["kind"] == kind for paper in result["stages"]):
             parts.append(f"#### {kind}: where our time goes\n\n" + tables.stages(result["stages"], kind))
+            parts.append(tables.floors(result["stages"], result["floors"], kind))
     if result["codecs"]:
         parts.append("### Codecs, on the vector figures as drawn\n\n" + tables.codecs(result["codecs"]))
     if result["memory"]:

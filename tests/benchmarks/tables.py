@@ -68,6 +68,19 @@ def stages(papers: list[Row], kind: str) -> str:
     return table(["stage", "CPU ms/paper", "share", "calls"], lines)
 
 
+def floors(stages: list[Row], papers: list[Row], kind: str) -> str:
+    """This project's stages beside the bare library calls that they cannot do without."""
+    own = [paper for paper in stages if paper["kind"] == kind]
+    least = [paper for paper in papers if paper["kind"] == kind]
+    lines = []
+    for group in ("open", "read", "rasterise", "encode"):
+        taken = sum(v for paper in own for stage, v in paper["stages"].items() if stage.startswith(group))
+        floor = sum(paper["floors"][group] for paper in least)
+        times = f"{taken / floor:.1f}" if floor > 1e-3 else "–"
+        lines.append([group, f"{1000 * taken / len(own):.1f}", f"{1000 * floor / len(least):.1f}", times])
+    return table(["stage", "ours, CPU ms/paper", "the floor", "times the floor"], lines)
+
+
 def codecs(found: dict[str, Row]) -> str:
     """Seconds and bytes a picture of each codec."""
     lines = [

@@ -52,4 +52,6 @@ def test_the_benchmark_runs_on_the_shipped_papers(tmp_path):
     assert {row["kind"]: row["failed"] for row in result["rows"]} == {"latex": 0, "jats": 0, "pdf": 0}
     assert all(row["figures"] > 0.5 for row in result["rows"])
     assert all(paper["stages"]["open the package"] > 0 for paper in result["stages"])
+    assert all(paper["floors"]["open"] > 0 for paper in result["floors"])
     assert "where our time goes" in done.stdout
+    assert "times the floor" in done.stdout

@@ -152,6 +152,16 @@ def test_one_reference_may_name_several_figures_and_a_range_counts_its_ends() ->
     ]
 
 
+def test_typed_mentions_count_for_figures_that_no_reference_points_to() -> None:
+    body = (
+        fig()
+        + fig("f2", "Figure 2", "Another.", "f2.tif")
+        + '<p>By link <xref rid="f1">Fig. 1</xref>.</p><p>Typed: Figs 1-2.</p><p>Not Supplementary Figure 2.</p>'
+    )
+    paper = read(article(body), "f1.tif", "f2.tif")
+    assert [figure.contexts for figure in paper.figures] == [["By link Fig. 1."], ["Typed: Figs 1-2."]]
+
+
 def test_a_figure_inside_the_paragraph_that_cites_it_is_not_in_the_context() -> None:
     body = f'<p>Look at <xref ref-type="fig" rid="f1">Fig. 1</xref>: {fig()} nice.</p>'
     assert only(read(article(body), "f1.tif")).contexts == ["Look at Fig. 1: nice."]

@@ -118,11 +118,13 @@ def test_a_table_set_as_a_picture_is_a_drop_and_the_picture_of_a_real_table_is_n
 
 
 def test_a_picture_outside_of_figures_is_a_drop() -> None:
-    rest = '<back><bio><graphic xlink:href="me.jpg"/></bio></back>'
-    paper = read(article('<p><graphic xlink:href="x.tif"/></p>', rest=rest), "x.tif", "me.jpg")
+    file = '<supplementary-material><caption><p>S</p></caption><graphic xlink:href="s.tif"/></supplementary-material>'
+    rest = f'<back><bio><graphic xlink:href="me.jpg"/></bio>{file}</back>'
+    paper = read(article('<p><graphic xlink:href="x.tif"/></p>', rest=rest), "x.tif", "me.jpg", "s.tif")
     assert [(drop.where, drop.reason) for drop in paper.drops] == [
         ("graphic x.tif", "no_caption"),
         ("graphic me.jpg", "not_a_figure"),
+        ("graphic s.tif", "not_a_figure"),
     ]
 
 

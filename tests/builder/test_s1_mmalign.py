@@ -14,8 +14,9 @@ def prepared(tmp_path, config="all", **kwargs) -> S1MMAlign:
     return builder
 
 
-def test_there_is_a_config_for_each_source_and_for_all():
-    assert set(S1MMAlign.builder_configs) == {"all", *SOURCES}
+def test_there_is_a_config_for_each_source_and_for_all_and_likewise_of_the_release():
+    of_release = {"release", *(f"release-{source}" for source in SOURCES)}
+    assert set(S1MMAlign.builder_configs) == {"all", *SOURCES} | of_release
 
 
 def test_the_class_gives_a_dataset_with_decoded_images(tmp_path):

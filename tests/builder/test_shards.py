@@ -6,7 +6,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from s1_mmalign.builder.shards import SCHEMA, FolderError, Manifest, Shard, iter_tables, sha256_of, write_shard
+from s1_mmalign.builder.records import RECAPTION_COLUMNS, SCORE_COLUMNS
+from s1_mmalign.builder.shards import (
+    SCHEMA,
+    FolderError,
+    Manifest,
+    Shard,
+    full_row_groups,
+    iter_tables,
+    sha256_of,
+    write_shard,
+)
 
 
 def table(rows: int, image_bytes: int = 100) -> pa.Table:
@@ -76,3 +86,18 @@ def test_a_corrupt_shard_is_named(tmp_path):
     (tmp_path / "a.parquet").write_text(json.dumps({}))
     with pytest.raises(FolderError, match=r"a\.parquet"):
         list(iter_tables(tmp_path / "a.parquet"))
+
+
+def test_small_tables_are_joined_to_full_row_groups_and_joining_again_changes_nothing():
+    tables = [table(rows, image_bytes=300) for rows in (1, 2, 1, 7, 1, 1, 30, 2)]
+    joined = list(full_row_groups(iter(tables), limit=1000))
+    assert [one.num_rows for one in joined] == [3] * 15
+    assert pa.concat_tables(joined).equals(pa.concat_tables(tables))
+    assert [one.num_rows for one in full_row_groups(joined, limit=1000)] == [3] * 15
+    assert list(full_row_groups([], limit=1000)) == []
+
+
+def test_images_come_first_and_what_later_stages_write_last():
+    assert SCHEMA.names[0] == "image"
+    later = (*RECAPTION_COLUMNS, *SCORE_COLUMNS)
+    assert tuple(SCHEMA.names[-len(later) :]) == later

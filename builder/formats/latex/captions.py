@@ -7,20 +7,23 @@ from functools import partial
 
 from s1_mmalign.builder.formats.latex.arguments import commands, take
 from s1_mmalign.builder.formats.latex.events import Caption, Close, Open
+from s1_mmalign.builder.formats.latex.floats import figure
+from s1_mmalign.builder.formats.latex.graphics import parse_options
 from s1_mmalign.builder.formats.latex.interpreter import Handler, Interpreter
+from s1_mmalign.builder.formats.latex.macros import Macro
 from s1_mmalign.builder.formats.latex.numbering import letter
 from s1_mmalign.builder.formats.latex.pictures import picture
 from s1_mmalign.builder.formats.latex.tokens import Token
 
 
 def counter_here(tex: Interpreter) -> str:
-    """Return what a `\\caption` here counts as: by the float around it, or by `\\@captype` where there is none."""
-    frame = next((f for f in reversed(tex.frames) if f.counter), None)
-    if frame:
-        return frame.counter
-    if tex.is_defined("\\@captype"):
-        return tex.words(["\\@captype"])
-    return ""
+    """Return what a `\\caption` here counts as: by `\\@captype` where it is set, else by the float around it."""
+    for frame in reversed(tex.frames):
+        if "\\@captype" in frame.definitions:
+            break
+        if frame.counter:
+            return frame.counter
+    return tex.words(["\\@captype"]) if tex.is_defined("\\@captype") else ""
 
 
 def caption(tex: Interpreter, token: str) -> None:
@@ -35,6 +38,8 @@ def _caption(tex: Interpreter, text: list[Token], counter: str, *, starred: bool
     if frame is not None and frame.kind == "panel":
         tex.note(Caption(tex.run(text), "subfigure", None))
         return
+    if frame is not None:
+        frame.captioned = True
     number = None
     continued = tex.continued
     tex.continued = False
@@ -47,7 +52,7 @@ def _caption(tex: Interpreter, text: list[Token], counter: str, *, starred: bool
             tex.current = (counter, number)
         else:
             number = tex.step(counter)
-    event = Caption([], counter, number, continued)
+    event = Caption([], counter, number, starred)
     tex.note(event)
     event.nodes = tex.run(text)
 
@@ -66,6 +71,24 @@ def figure_caption(tex: Interpreter, token: str) -> None:
     _caption(tex, tex.argument(), "figure", starred=False)
     if file:
         picture(tex, tex.words(file), spare=True)
+
+
+def table_caption(tex: Interpreter, token: str) -> None:
+    """`\\tablecaption{text}`, and `\\tabcaption`, which authors define for a table beside a figure."""
+    tex.star()
+    tex.optional()
+    _caption(tex, tex.argument(), "table", starred=False)
+
+
+def caption_setup(tex: Interpreter, token: str) -> None:
+    """`\\captionsetup[float]{type=figure, figurewithin=section}`: what a `\\caption` counts as, and how."""
+    scoped = tex.optional() is not None
+    options = parse_options(tex.words(tex.argument()))
+    if "type" in options and not scoped:
+        tex.define("\\@captype", Macro((), (options["type"].rstrip("*"),)))
+    for counter in ("figure", "table"):
+        if f"{counter}within" in options:
+            tex.counters.count_within(counter, options[f"{counter}within"])
 
 
 def continued_float(tex: Interpreter, token: str) -> None:
@@ -95,7 +118,10 @@ def figure_number(tex: Interpreter, token: str) -> None:
 
 
 def panel(tex: Interpreter, name: str, *, arguments: str = "ooom") -> None:
-    """`\\begin{subfigure}[b]{width}`."""
+    """`\\begin{subfigure}[b]{width}`; with no float around it, as Frontiers' class has it, a float itself."""
+    if name == "subfigure" and tex.peek() != "{" and not tex.innermost("figure", "other", "box"):
+        figure(tex, name, arguments="")
+        return
     take(tex, arguments)
     opened = Open("panel", name, letter=_next_letter(tex))
     tex.note(opened)
@@ -105,7 +131,11 @@ def panel(tex: Interpreter, name: str, *, arguments: str = "ooom") -> None:
 def _next_letter(tex: Interpreter) -> str:
     tex.counters.step("subfigure")
     number = tex.printed("subfigure").strip("()")
+    frame = tex.innermost("figure")
+    ahead = frame is not None and not frame.captioned and not tex.continued  # a caption below is counted already
+    tex.counters.values["figure"] += ahead
     tex.current = ("subfigure", tex.printed("figure") + number)
+    tex.counters.values["figure"] -= ahead
     return number if re.fullmatch(r"\w{1,4}", number) else letter(tex.counters.values["subfigure"])
 
 
@@ -171,7 +201,9 @@ _PANELS = {
 }
 
 COMMANDS: dict[str, Handler] = {
-    **commands("caption legend topcaption bottomcaption fcaption tablecaption tabcaption", caption),
+    **commands("caption legend topcaption bottomcaption fcaption", caption),
+    **commands("tablecaption tabcaption", table_caption),
+    "\\captionsetup": caption_setup,
     "\\contcaption": continued_caption,
     "\\bicaption": two_captions,
     "\\captionof": caption_of,

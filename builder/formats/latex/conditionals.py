@@ -7,7 +7,7 @@ import re
 from s1_mmalign.builder.formats.latex.arguments import commands, do_nothing
 from s1_mmalign.builder.formats.latex.interpreter import Handler, Interpreter
 from s1_mmalign.builder.formats.latex.macros import Macro
-from s1_mmalign.builder.formats.latex.tokens import FILE_END, Token, spell
+from s1_mmalign.builder.formats.latex.tokens import FILE_END, Token
 
 _PRIMITIVE = commands(
     "if ifx ifnum ifdim ifodd ifcat ifvmode ifhmode ifmmode ifinner ifvoid ifhbox ifvbox iftrue iffalse ifcase "
@@ -17,10 +17,10 @@ _PRIMITIVE = commands(
 _TRUE = frozenset(("\\iftrue", "\\ifpdf", "\\ifPDFTeX", "\\ifpdftex", "\\ifhmode"))
 
 
-def skip_branch(tex: Interpreter, *, to_else: bool) -> None:
-    """Drop tokens up to the `\\fi` that ends this conditional, or to its `\\else` if there is one and it is wanted.
+def skip_branch(tex: Interpreter, *, to_else: bool, to_or: bool = False) -> str:
+    """Drop tokens up to the `\\fi` that ends this conditional, or to its `\\else` or `\\or` if that is wanted.
 
-    Where no `\\fi` comes, the conditional was none, and nothing is dropped.
+    Where no `\\fi` comes, the conditional was none, and nothing is dropped. Returns the token that ended it.
     """
     items = tex.items
     depth = 0
@@ -31,32 +31,34 @@ def skip_branch(tex: Interpreter, *, to_else: bool) -> None:
         if token == "\\fi":
             if not depth:
                 tex.drop(index)
-                return
+                return token
             depth -= 1
-        elif token == "\\else":
-            if to_else and not depth:
+        elif token in ("\\else", "\\or"):
+            if not depth and (to_else if token == "\\else" else to_or):
                 tex.drop(index)
-                return
+                return token
         elif token.startswith("\\if") and _opens(tex, token):
             depth += 1
     tex.spend(len(items))
+    return ""
 
 
 def _opens(tex: Interpreter, token: str) -> bool:
     """Whether a command named like a conditional is one; `\\iff` and `\\ifthenelse` are none."""
     if token in _PRIMITIVE:
         return True
-    meaning = tex.commands.get(token)
-    return isinstance(meaning, _Switch) if meaning else token != "\\iff"
+    handler = tex.commands.get(token)
+    return isinstance(handler, Switch) if handler else token != "\\iff"
 
 
-class _Switch:
+class Switch:
     """The `\\ifname` that `\\newif\\ifname` makes."""
 
     def __init__(self) -> None:
         self.value = False
 
     def __call__(self, tex: Interpreter, token: str) -> None:
+        """Go on with the branch that the switch is set to."""
         _branch(tex, self.value)
 
 
@@ -71,7 +73,7 @@ def new_if(tex: Interpreter, token: str) -> None:
     name = tex.character()
     if not isinstance(name, str) or not name.startswith("\\if") or name in _PRIMITIVE:
         return
-    switch = _Switch()
+    switch = Switch()
 
     def assign(value: bool) -> Handler:
         def set_value(tex: Interpreter, token: str) -> None:
@@ -92,14 +94,15 @@ def if_known(tex: Interpreter, token: str) -> None:
 def if_same_meaning(tex: Interpreter, token: str) -> None:
     """`\\ifx a b`."""
     first, second = tex.character(), tex.character()
-    _branch(tex, first == second or _meaning(tex, first) == _meaning(tex, second))
+    _branch(tex, first == second or meaning(tex, first) == meaning(tex, second))
 
 
 _UNDEFINED = "undefined"
 _PRIMITIVES_OF_ENGINES = frozenset(("\\pdfoutput", "\\pdfversion", "\\pdftexversion"))
 
 
-def _meaning(tex: Interpreter, token: Token) -> object:
+def meaning(tex: Interpreter, token: Token) -> object:
+    """Return something that is equal for two tokens of the same meaning."""
     handler = tex.commands.get(token) if isinstance(token, str) else None
     if handler is not None:
         return () if isinstance(handler, Macro) and not handler.body else handler
@@ -160,6 +163,9 @@ def _number(tex: Interpreter) -> int:
             tex.items.pop()
             name = tex.words(tex.argument()) if token == "\\value" else token[3:]
             return tex.counters.values.get(name, 0)
+        if token in tex.counters.values:
+            tex.items.pop()
+            return tex.counters.values[token]
         handler = tex.commands.get(token) if isinstance(token, str) else None
         if isinstance(handler, Macro):
             tex.items.pop()
@@ -168,16 +174,25 @@ def _number(tex: Interpreter) -> int:
             tex.items.pop()
             if token in ("\\the", "\\number"):
                 continue
-            return 0
+            return _WIDTH if token in _WIDTHS else 0
         else:
             return 0
     return 0
 
 
+_WIDTHS = frozenset(("\\textwidth", "\\linewidth", "\\columnwidth", "\\hsize", "\\textheight", "\\paperwidth"))
+_WIDTH = 345
+"""Points that a line of the class `article` at 10 pt has (classes.dtx): tests ask whether it is there at all."""
+
+
 def if_case(tex: Interpreter, token: str) -> None:
-    """`\\ifcase n` zero `\\or` one… `\\fi`: only case zero is taken apart, any other drops the whole."""
-    if _number(tex) and tex.budget > 0:
-        skip_branch(tex, to_else=True)
+    """`\\ifcase n` zero `\\or` one… `\\else` others `\\fi`."""
+    for _ in range(min(max(_number(tex), 0), _MOST_CASES)):
+        if tex.budget <= 0 or skip_branch(tex, to_else=True, to_or=True) != "\\or":
+            return
+
+
+_MOST_CASES = 100
 
 
 def if_math(tex: Interpreter, token: str) -> None:
@@ -209,68 +224,10 @@ def end_if(tex: Interpreter, token: str) -> None:
     """`\\fi` of a branch that was taken."""
 
 
-def if_then_else(tex: Interpreter, token: str) -> None:
-    """`\\ifthenelse{test}{yes}{no}`."""
-    test, yes, no = tex.argument(), tex.argument(), tex.argument()
-    tex.push(yes if _holds(tex, test) else no)
-
-
-def _holds(tex: Interpreter, test: list[Token]) -> bool:
-    spelled = spell(test).strip()
-    if spelled.startswith(("\\not", "\\NOT")):
-        return not _holds(tex, test[1:]) if len(test) > 1 else False
-    if match := re.match(r"\\equal\s*\{([^{}]*)\}\s*\{([^{}]*)\}", spelled):
-        return tex.words([match[1]] if match[1][:1] != "\\" else [match[1].strip()]) == match[2].strip()
-    if match := re.match(r"\\boolean\s*\{([^{}]*)\}", spelled):
-        switch = tex.commands.get(f"\\if{match[1].strip()}")
-        return isinstance(switch, _Switch) and switch.value
-    if match := re.match(r"\\isundefined\s*\{?\s*(\\\w+)", spelled):
-        return not tex.is_defined(match[1])
-    if match := re.match(r"(?:\\value\s*\{(\w+)\}|(\d{1,9}))\s*([<>=])\s*(\d{1,9})", spelled):
-        left = tex.counters.values.get(match[1], 0) if match[1] else int(match[2])
-        return {"<": left < int(match[4]), ">": left > int(match[4])}.get(match[3], left == int(match[4]))
-    return False
-
-
-def if_string(tex: Interpreter, token: str) -> None:
-    """etoolbox: `\\ifstrequal{a}{b}{yes}{no}`, `\\ifstrempty`, `\\ifblank`, `\\ifbool`, `\\iftoggle`…"""
-    first = tex.argument()
-    if token == "\\ifstrequal":
-        holds = spell(first) == spell(tex.argument())
-    elif token in ("\\ifstrempty", "\\ifblank", "\\ifempty"):
-        holds = not spell(first).strip()
-    elif token == "\\ifdefempty":
-        holds = not tex.words(first)
-    elif token in ("\\ifdef", "\\ifundef", "\\ifcsdef", "\\ifcsundef", "\\@ifundefined"):
-        name = spell(first).strip()
-        holds = tex.is_defined(name if name.startswith("\\") else f"\\{name}") != ("undef" in token)
-    elif token == "\\@ifpackageloaded":
-        holds = spell(first).strip() in tex.package_names
-    else:
-        switch = tex.commands.get(f"\\if{spell(first).strip()}")
-        holds = isinstance(switch, _Switch) and switch.value
-    yes, no = tex.argument(), tex.argument()
-    tex.push(yes if holds else no)
-
-
 def if_file_exists(tex: Interpreter, token: str) -> None:
     """`\\IfFileExists{name}{yes}{no}`."""
     name, yes, no = tex.words(tex.argument()), tex.argument(), tex.argument()
     tex.push(yes if tex.files.find(name, ("", ".tex")) else no)
-
-
-def new_boolean(tex: Interpreter, token: str) -> None:
-    """`\\newboolean{name}`, `\\newbool`, `\\newtoggle`."""
-    name = tex.words(tex.argument())
-    tex.define(f"\\if{name}", _Switch(), globally=True)
-
-
-def set_boolean(tex: Interpreter, token: str) -> None:
-    """`\\setboolean{name}{true}`, `\\setbool`, `\\settoggle`; `\\booltrue{name}`, `\\togglefalse`…"""
-    switch = tex.commands.get(f"\\if{tex.words(tex.argument())}")
-    value = token.endswith("true") if token.endswith(("true", "false")) else tex.words(tex.argument()) == "true"
-    if isinstance(switch, _Switch):
-        switch.value = value
 
 
 COMMANDS: dict[str, Handler] = {
@@ -286,13 +243,5 @@ COMMANDS: dict[str, Handler] = {
     ),
     **commands("else or", otherwise),
     "\\fi": end_if,
-    "\\ifthenelse": if_then_else,
-    **commands(
-        "ifstrequal ifstrempty ifblank ifempty ifdefempty ifbool iftoggle ifdef ifundef ifcsdef ifcsundef @ifundefined "
-        "@ifpackageloaded",
-        if_string,
-    ),
-    **commands("newboolean newbool newtoggle", new_boolean),
-    **commands("setboolean setbool settoggle booltrue boolfalse toggletrue togglefalse", set_boolean),
     "\\IfFileExists": if_file_exists,
 }

@@ -12,6 +12,7 @@ from s1_mmalign.builder.formats.latex.tokens import Token, lex
 
 _REFERENCE_NAME = re.compile(r"\\[A-Za-z]*(?:[rR]ef|REF)s?$")
 """What a command that refers is called in any package: `\\figref`, `\\fullref`, `\\Crefs`…"""
+_NUMBER_OR_LENGTH = re.compile(r"\s*([-+]?\d{1,7})(?:\.\d*)?(?:\s*(?:true)?(?:pt|mm|cm|in|em|ex|bp|pc|sp)\b)? ?")
 _NO_REFERENCE = commands(
     "href bibref phref doiref printref setref newref corref fnref tnoteref thanksref affref orcidref", do_nothing
 )
@@ -111,6 +112,51 @@ def refer_by_name(tex: Interpreter, token: str) -> None:
     refer(tex, token)
 
 
+def new_count(tex: Interpreter, token: str) -> None:
+    """`\\newcount\\figno`: a register of plain TeX, which `\\figno=1` sets."""
+    name = tex.character()
+    if isinstance(name, str) and name[:1] == "\\" and len(name) > 1:
+        tex.counters.set(name, 0)
+        tex.define(name, set_register, globally=True)
+
+
+def set_register(tex: Interpreter, token: str) -> None:
+    """`\\figno=1`, the sign being optional."""
+    tex.take("=")
+    value = _take_number(tex)
+    if value is not None:
+        tex.counters.set(token, value)
+
+
+def advance(tex: Interpreter, token: str) -> None:
+    """`\\advance\\figno by 1`; a length, which nothing here depends on, is only taken."""
+    name = tex.character()
+    following = tex.peek()
+    if isinstance(following, str) and following.lstrip().startswith("by"):
+        tex.items[-1] = following.lstrip()[2:] or " "
+    value = _take_number(tex)
+    if value is not None and name in tex.counters.values:
+        tex.counters.set(name, tex.counters.values[name] + value)
+
+
+def _take_number(tex: Interpreter) -> int | None:
+    """Take a number, and the unit of a length after it; None where none comes."""
+    token = tex.peek()
+    match = _NUMBER_OR_LENGTH.match(token) if isinstance(token, str) else None
+    if match is None:
+        return None
+    tex.items[-1] = str(token)[match.end() :] or " "
+    return int(match[1])
+
+
+def the(tex: Interpreter, token: str) -> None:
+    """`\\the\\figno`, `\\number\\figno`: a register of the author's is printed."""
+    name = tex.peek()
+    if isinstance(name, str) and name[:1] == "\\" and name in tex.counters.values:
+        tex.items.pop()
+        tex.emit(str(tex.counters.values[name]))
+
+
 def environment(tex: Interpreter, token: str) -> None:
     """`\\begin{name}` or `\\end{name}` as written."""
     tex.environment(token)
@@ -142,6 +188,10 @@ COMMANDS: dict[str, Handler] = {
     **commands("setcounter addtocounter", set_counter),
     **commands("stepcounter refstepcounter", step_counter),
     "\\newcounter": new_counter,
+    "\\newcount": new_count,
+    "\\figno": set_register,
+    "\\advance": advance,
+    **commands("the number", the),
     **commands("numberwithin counterwithin @addtoreset", count_within),
     "\\counterwithout": count_without,
     **{f"\\{mark}{style}": print_counter for style in STYLES for mark in ("", "@")},

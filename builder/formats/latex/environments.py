@@ -42,6 +42,14 @@ def aside(tex: Interpreter, name: str, arguments: str = "om") -> None:
     tex.begin(name, "aside", own_text=not in_float)
 
 
+def biography(tex: Interpreter, name: str) -> None:
+    """`\\begin{IEEEbiography}[{photograph}]{name}`: an author's life is no part of the paper."""
+    photograph = tex.optional(long=True)
+    tex.argument()
+    tex.begin(name, "aside", own_text=True)
+    tex.push(photograph or [])
+
+
 def passed_on(tex: Interpreter, name: str) -> None:
     """An environment inside a formula: its two ends are kept for printing."""
     tex.emit(f"\\begin{{{name}}}")
@@ -101,6 +109,7 @@ ENVIRONMENTS: dict[str, Handler] = {
         "keyword IEEEkeywords acknowledgment*",
         skip_environment,
     ),
+    **named("IEEEbiography IEEEbiographynophoto biography biographynophoto", biography),
     **named(
         "array matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix psmallmatrix bsmallmatrix cases dcases "
         "rcases aligned alignedat gathered split multlined",

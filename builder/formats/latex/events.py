@@ -47,6 +47,8 @@ class Picture:
     """Whether it counts only where the float has no other picture."""
     caption: list[Token] | None = None
     """A caption that came with the picture in one command (`\\fig{file}{width}{(a)}`)."""
+    paragraph: int = 0
+    """The index of the paragraph that the picture stands in, or after which its float does."""
 
 
 @dataclass(slots=True)
@@ -56,7 +58,7 @@ class Caption:
     nodes: list[Token]
     counter: str
     number: str | None
-    continued: bool = False
+    starred: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -66,11 +68,15 @@ class Label:
     name: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Drawn:
     """Something that the source draws or sets itself: TikZ, a picture environment, a table."""
 
     name: str
+    source: str = ""
+    """The code that draws it, where a TeX could be asked to."""
+    file: str = ""
+    """The file of the package that holds it."""
 
 
 @dataclass(slots=True)

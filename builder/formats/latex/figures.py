@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from s1_mmalign.builder.formats.latex.assemble import Found, Panel
+from s1_mmalign.builder.formats.latex.draw import Drawing
+from s1_mmalign.builder.formats.latex.rendered import Rendered
 from s1_mmalign.builder.formats.latex.to_text import TextPrinter
 from s1_mmalign.builder.records import Drop, Figure, Graphic
 
@@ -13,14 +15,19 @@ _INDEX = re.compile(
     r"(?:Fig(?:ure)?|FIG(?:URE)?|Scheme|SCHEME|Chart)\b\.?\s*"
     r"((?:SI?\.?|[A-H]\.?)?\s?\d+(?:\.\d+)?)\s*(?:[.:|—–]+|-\s)\s*"
 )
+LEGEND = re.compile(r"(?:Fig(?:ure)?|FIG(?:URE)?)\b\s?\.?\s*(\d{1,3})\b(\s*[.:|—–)]+|\s+-\s)?\s*(?=\S)")
+"""How a typed legend begins: group 1 is the number, group 2 what separates it from the words, if anything."""
 _LEADING_LETTER = re.compile(r"(?:\(([A-Za-z])\)|([A-Za-z])\))\s*[:.]?\s*")
 _MARKED_LETTER = re.compile(r"(?<![\w$\\])\(([a-z])\)")
 _LAYOUT = re.compile(r"picture\*?|tab.*|tblr")
 """Environments that only arrange pictures or write on them, where there are pictures."""
 
 
-def record(found: Found, printer: TextPrinter, figure_id: str) -> tuple[Figure | None, list[Drop]]:
-    """Return the figure's record, None where nothing stands for a caption, and a drop for all that is missing."""
+def record(found: Found, printer: TextPrinter, figure_id: str, rendered: Rendered) -> tuple[Figure | None, list[Drop]]:
+    """Return the figure's record, None where nothing stands for a caption, and a drop for all that is missing.
+
+    `rendered` holds the drawings that TeX made.
+    """
     caption, number = _caption(found, printer)
     if not caption:
         pictures = [panel.picture for panel in found.panels]
@@ -45,15 +52,33 @@ def record(found: Found, printer: TextPrinter, figure_id: str) -> tuple[Figure |
                 clip=picture.clip, angle=picture.angle,
             )
         )  # fmt: skip
-    drops.extend(_undrawn(found, printer, figure_id))
+    failed = _add_drawings(figure, found, printer, rendered)
+    if failed or not any(panel.drawn in rendered for panel in found.drawings):
+        drops.extend(_undrawn(found, printer, figure_id, failed))
     return figure, drops
 
 
-def _undrawn(found: Found, printer: TextPrinter, figure_id: str) -> list[Drop]:
+def _add_drawings(figure: Figure, found: Found, printer: TextPrinter, rendered: Rendered) -> str:
+    """Add the drawings that TeX made to the figure; return why others were not made."""
+    failed = ""
+    for index, panel in enumerate(found.drawings, 1):
+        made = rendered.get(panel.drawn)
+        if isinstance(made, Drawing):
+            subcaption = printer.print(panel.caption) if panel.caption else None
+            source = f"{panel.drawn.file}#drawing{index}"
+            figure.graphics.append(Graphic(source, panel.letter, subcaption or None, data=made.pdf, page=made.page))
+        elif made is not None:
+            failed = failed or made
+    if all(graphic.panel for graphic in figure.graphics):
+        figure.graphics.sort(key=lambda graphic: graphic.panel or "")
+    return failed
+
+
+def _undrawn(found: Found, printer: TextPrinter, figure_id: str, failed: str) -> list[Drop]:
     """Return the drop for what the source draws itself, or for a float that shows nothing at all."""
     drawn = [name for name in dict.fromkeys(found.drawn) if not found.panels or not _LAYOUT.fullmatch(name)]
     if drawn:
-        return [Drop("", figure_id, "drawn_in_source", ", ".join(drawn))]
+        return [Drop("", figure_id, "drawn_in_source", ", ".join(drawn) + (f"; {failed}" if failed else ""))]
     if found.panels:
         return []
     if printer.print(found.text):
@@ -65,6 +90,10 @@ def _caption(found: Found, printer: TextPrinter) -> tuple[str, str | None]:
     """Return caption and number: of `\\caption`, else of the panels' captions, else typed below the picture."""
     number = found.caption.number if found.caption else None
     text = printer.print(found.caption.nodes) if found.caption else ""
+    if not text and found.legend:
+        typed = printer.print(found.legend)
+        match = LEGEND.match(typed)
+        return (typed[match.end() :], number or match[1]) if match else (typed, number)
     if not text:
         parts = [(letter, printer.print(nodes)) for letter, nodes in found.panel_captions]
         text = " ".join(f"({letter}) {part}" if letter else part for letter, part in parts if part)

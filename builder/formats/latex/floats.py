@@ -9,7 +9,7 @@ from s1_mmalign.builder.formats.latex.arguments import commands, take
 from s1_mmalign.builder.formats.latex.environments import box
 from s1_mmalign.builder.formats.latex.events import Close, Open
 from s1_mmalign.builder.formats.latex.interpreter import Handler, Interpreter
-from s1_mmalign.builder.formats.latex.tokens import Token
+from s1_mmalign.builder.formats.latex.tokens import Token, lex
 
 _FIGURES = {
     "figure": "o", "wrapfigure": "omom", "wrapfloat": "momom", "SCfigure": "oo", "sidewaysfigure": "o",
@@ -57,7 +57,26 @@ def other_float(tex: Interpreter, name: str, *, arguments: str = "o") -> None:
     _float(tex, name, "other", "algorithm" if base.startswith("algo") else "table")
 
 
+_PICTURE_IN_FORMULA = re.compile(r"\\(?:includegraphics|epsf|epsfig|psfig|plot|subfig|subfloat|begin\s*\{array)")
+_LONGEST_FLOAT = 2000
+"""Tokens after the beginning of a float among which formulas are looked through."""
+
+
+def _open_formulas(tex: Interpreter, end: str) -> None:
+    """Take apart the formulas of this float that lay out pictures: `$\\begin{array}{cc}\\includegraphics{a} &…$`."""
+    items = tex.items
+    top, looked = len(items) - 1, 0
+    for index in range(top, max(top - _LONGEST_FLOAT, -1), -1):
+        token, looked = items[index], top - index
+        if token == end or not isinstance(token, str) or token.startswith("\\begin{fig"):
+            break
+        if token[0] == "$" and len(token) > 2 and _PICTURE_IN_FORMULA.search(token):
+            items[index : index + 1] = lex(token[1:-1])[::-1]
+    tex.spend(looked // 8)
+
+
 def _float(tex: Interpreter, name: str, scope: str, counter: str) -> None:
+    _open_formulas(tex, f"\\end{{{name}}}")
     tex.note(Open("figure" if scope == "figure" else "other", name, counter))
     frame = tex.begin(name, scope, own_text=True)
     tex.counters.set("subfigure", 0)
@@ -84,10 +103,19 @@ def float_box(tex: Interpreter, token: str) -> None:
     for _ in range(3):
         tex.optional()
     content = [*tex.argument(), " ", *tex.argument()]
+    if tex.innermost("panels"):
+        tex.push(["\\begin{subcaptionblock}", "{", "}", *content, "\\end{subcaptionblock}"])
+        return
     tex.note(Open("other" if kind == "table" else "box", token))
     frame = tex.begin(token, "box", on_close=lambda: tex.note(Close()))
     frame.counter = kind
     tex.after(content, lambda: tex.end(token))
+
+
+def panel_row(tex: Interpreter, name: str) -> None:
+    """`\\begin{subfloatrow}[2]`: the boxes of floatrow in it are panels."""
+    tex.optional()
+    tex.begin(name, "panels")
 
 
 def new_float(tex: Interpreter, token: str) -> None:
@@ -126,6 +154,12 @@ def float_command(tex: Interpreter, token: str) -> None:
     tex.push(["\\begin{figure}", *tokens, "\\end{figure}"])
 
 
+def online_float(tex: Interpreter, token: str) -> None:
+    """`\\onlfig{content}` of the class `aa`, formerly `\\onlfig{number}{content}`."""
+    content = tex.argument()
+    tex.push(tex.argument() if tex.peek() == "{" else content)
+
+
 def insert(tex: Interpreter, token: str) -> None:
     """Plain TeX's `\\midinsert` … `\\endinsert`."""
     figure(tex, "insert", arguments="")
@@ -148,12 +182,14 @@ COMMANDS: dict[str, Handler] = {
     **commands("ffigbox fcapside ttabbox floatbox", float_box),
     **commands("newfloat DeclareFloatingEnvironment", new_float),
     **commands("FIGURE EPSFIGURE DOUBLEFIGURE teaser", float_command),
+    **commands("onlfig onltab", online_float),
     **commands("midinsert topinsert pageinsert", insert),
     "\\endinsert": lambda tex, token: tex.end("insert"),
     **commands("@float @dblfloat figure table", low_level_float),
     **commands("end@float end@dblfloat endfigure endtable", end_low_level_float),
 }
 ENVIRONMENTS: dict[str, Handler] = {
+    "subfloatrow": panel_row,
     **{name: partial(other_float, arguments=arguments) for name, arguments in _OTHERS.items()},
     **{name: partial(figure, arguments=arguments) for name, arguments in _FIGURES.items()},
     **{name: partial(figure, counter=counter) for name, counter in _COUNTED.items()},

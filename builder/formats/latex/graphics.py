@@ -40,6 +40,11 @@ class GraphicsFinder:
         """What `\\graphicspath` lists."""
         self.endings: tuple[str, ...] = IMAGE_ENDINGS
 
+    @property
+    def declared(self) -> bool:
+        """Whether anything has been declared about the order of endings."""
+        return self.endings is not IMAGE_ENDINGS
+
     def declare_endings(self, declared: str) -> None:
         """Try the endings of `\\DeclareGraphicsExtensions` first."""
         own = tuple(ending.strip().lower() for ending in declared.split(",") if ending.strip().startswith("."))

@@ -9,6 +9,10 @@ from s1_mmalign.builder.formats.latex.interpreter import Handler, Interpreter
 from s1_mmalign.builder.formats.latex.packages import is_macro_file, is_worth_reading
 from s1_mmalign.builder.formats.latex.tokens import FILE_END, MARKS, Token, prepare, spell
 
+_DVIPS_ENDINGS = ".eps,.ps"
+"""What the package graphics looks for with its option `dvips` (dvips.def)."""
+_SETS_FIGURES = b"\\begin{figure"
+"""What is in a class that gives its authors commands for figures; no other class is read."""
 _DRAWING_ENDINGS = (".pgf", ".tikz", ".pstricks", ".eepic", ".epic")
 
 
@@ -55,7 +59,7 @@ def _read_file(tex: Interpreter, path: str, *, inside: str | None = None, packag
     """Put a file's tokens on the stack; False if it cannot be read."""
     package = package or path.lower().endswith((".sty", ".cls", ".def"))
     if path.lower().endswith(_DRAWING_ENDINGS):
-        tex.note(Drawn(path))
+        tex.note(Drawn(path, _by_file(tex, path), path))
         return True
     if is_macro_file(path):
         return True
@@ -63,7 +67,7 @@ def _read_file(tex: Interpreter, path: str, *, inside: str | None = None, packag
     if source is None or (package and not is_worth_reading(path)):
         return False
     if "\\begin{pgfpicture}" in source:
-        tex.note(Drawn(path))
+        tex.note(Drawn(path, _by_file(tex, path), path))
         return True
     tex.files.open_files.append(path)
     if inside is not None:
@@ -83,6 +87,14 @@ def _read_file(tex: Interpreter, path: str, *, inside: str | None = None, packag
     return True
 
 
+def _by_file(tex: Interpreter, path: str) -> str:
+    """Return the code that draws what a file of TikZ or PGF holds, as seen from the main file's folder."""
+    if not path.lower().endswith((".pgf", ".tikz", ".tex")) or "{" in path or "}" in path:
+        return ""
+    folder = f"{tex.files.folder}/" if tex.files.folder else ""
+    return f"\\input{{{path.removeprefix(folder)}}}" if path.startswith(folder) else ""
+
+
 def end_of_file(tex: Interpreter, token: str) -> None:
     """An input file has been read to its end."""
     if tex.file_ends:
@@ -91,8 +103,10 @@ def end_of_file(tex: Interpreter, token: str) -> None:
 
 def use_package(tex: Interpreter, token: str) -> None:
     """`\\usepackage[options]{names}`: the author's own, shipped with the paper, are read for their macros."""
-    tex.optional()
+    options = tex.words(tex.optional() or [])
     names = [name.strip() for name in tex.words(tex.argument()).split(",")]
+    if "dvips" in options and not tex.in_package and not tex.images.declared:
+        tex.images.declare_endings(_DVIPS_ENDINGS)
     tex.package_names.update(names)
     for name in reversed(names):
         path = tex.files.find(name, (".sty",))
@@ -102,11 +116,16 @@ def use_package(tex: Interpreter, token: str) -> None:
 
 def document_class(tex: Interpreter, token: str) -> None:
     """`\\documentclass[options]{name}`."""
-    tex.optional()
+    options = tex.words(tex.optional() or [])
     name = tex.words(tex.argument())
+    if token == "\\documentstyle" or "dvips" in options.split(","):
+        tex.images.declare_endings(_DVIPS_ENDINGS)
     if len(tex.files.open_files) == 1:
         tex.document_class = name
         tex.counters.use_class(name)
+        path = tex.files.find(name, (".cls",))
+        if path and is_worth_reading(path) and _SETS_FIGURES in tex.files.archive.read(path):
+            _read_file(tex, path, package=True)
 
 
 def begin_document(tex: Interpreter, name: str) -> None:

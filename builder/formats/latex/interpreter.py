@@ -50,6 +50,16 @@ class Frame:
     """Where in the text its content begins."""
     counter: str = ""
     """What a caption in it counts as, where it is a float."""
+    captioned: bool = False
+    """Whether the float's own caption has been read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abbreviation:
+    """What an acronym or glossary entry prints."""
+
+    short: list[Token]
+    long: list[Token]
 
 
 class Interpreter(TokenStack):
@@ -89,6 +99,9 @@ class Interpreter(TokenStack):
         self.guessed: set[str] = set()
         """Commands that nobody has defined but whose name says what they do."""
         self.package_names: set[str] = set()
+        self.drawing_settings: list[str] = []
+        """What the body has set for the drawings that follow, as written."""
+        self.abbreviations: dict[str, Abbreviation] = {}
         self.document_class = ""
         self.included_only: set[str] = set()
         """What `\\includeonly` restricts `\\include` to, if anything."""
@@ -173,11 +186,16 @@ class Interpreter(TokenStack):
     def define(self, name: str, meaning: Handler, *, globally: bool = False) -> None:
         """Give `name` a meaning until the innermost environment ends.
 
-        A command that this reader knows better is left alone: by packages always, by the document where the new
-        meaning needs commands of LaTeX's inside that nothing here explains.
+        A command that this reader knows better is left alone: by packages unless they set a figure by it, by the
+        document where the new meaning needs commands of LaTeX's inside that nothing here explains.
         """
         if name in self.builtins and isinstance(meaning, Macro):
-            if self.in_package or _UNALTERABLE.fullmatch(name) or not self.spend(len(meaning.body)):
+            sets_figures = "\\begin{figure}" in meaning.body and "\\includegraphics" in meaning.body
+            if (
+                (self.in_package and not sets_figures)
+                or _UNALTERABLE.fullmatch(name)
+                or not self.spend(len(meaning.body))
+            ):
                 return
             if any(self._is_internal(token) for token in meaning.body):
                 return

@@ -16,11 +16,12 @@ _PARENTS = {
 }
 _CHAPTER_CLASSES = ("book", "report", "memoir", "scrbook", "scrreprt", "amsbook", "thesis", "svmono", "svmult")
 # How a class prints a float's number in the appendix, and whether it starts anew with each one
-# (mnras.cls, aa.cls, elsarticle.cls, sn-jnl.cls, emulateapj.cls: their \appendix).
+# (mnras.cls, aa.cls, elsarticle.cls, sn-jnl.cls, copernicus.cls: their \appendix).
 _APPENDIX_FLOATS = {
     "mnras": ("", True),
     "aa": (".", True),
     "sn-jnl": ("", True),
+    "copernicus": ("", True),
     "elsarticle": (".", False),
     "cas-dc": (".", False),
     "cas-sc": (".", False),
@@ -64,6 +65,7 @@ class Counters:
             ("part", "chapter", "section", "subsection", "subsubsection", "paragraph", "figure", "table", "equation",
              "subfigure", "subtable", "footnote", "enumi", "enumii", "page", "algorithm"), 0
         )  # fmt: skip
+        self.values["\\figno"] = 1  # as harvmac.tex sets it
         self._parents = dict(_PARENTS)
         self._within: dict[str, str] = {"subsection": "section", "subsubsection": "subsection"}
         self._styles: dict[str, str] = {"subfigure": "alph", "subtable": "alph", "part": "Roman"}

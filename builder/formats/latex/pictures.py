@@ -38,6 +38,7 @@ def picture(
             page=int(page) if page.isascii() and page.isdigit() and 0 < int(page[:6]) < 10_000 else 1,
             spare=spare,
             caption=caption,
+            paragraph=len(tex.document.paragraphs),
         )
     )
 
@@ -198,7 +199,9 @@ def animation(tex: Interpreter, token: str) -> None:
 
 
 COMMANDS: dict[str, Handler] = {
-    **commands("includegraphics includesvg includeinkscape pgfimage adjincludegraphics", include_graphics),
+    **commands(
+        "includegraphics includesvg includeinkscape pgfimage adjincludegraphics psfragfig pstool", include_graphics
+    ),
     "\\adjustimage": adjust_image,
     **commands("psfig epsfig psfigure", postscript_figure),
     **commands("epsfbox epsffile epsf BoxedEPSF psbox", bare_postscript),

@@ -157,9 +157,9 @@ COMMANDS: dict[str, Handler] = {
         do_nothing,
     ),
     **named(f"{NO_VALUE} {TRUE} {FALSE}", do_nothing),
-    **commands("newlength newsavebox newdimen newskip newbox newcount", skip("m")),
-    **commands("setlength addtolength settowidth setkeys definecolor", skip("mm")),
-    **commands("hypersetup tikzset lstset pgfplotsset sisetup usetikzlibrary", skip("m")),
+    **commands("newlength newsavebox newdimen newskip newbox", skip("m")),
+    **commands("setlength addtolength settowidth setkeys", skip("mm")),
+    **commands("hypersetup lstset sisetup", skip("m")),
     "\\newcolumntype": skip("mom"),
 }
 ENVIRONMENTS: dict[str, Handler] = {"lrbox": save_box_environment}

@@ -7,6 +7,8 @@ from s1_mmalign.builder.formats.latex.assemble import Assembled, Found, assemble
 from s1_mmalign.builder.formats.latex.crossrefs import push_source
 from s1_mmalign.builder.formats.latex.events import Document, Paragraph, Picture, Target
 from s1_mmalign.builder.formats.latex.figures import record
+from s1_mmalign.builder.formats.latex.legends import pair_apart
+from s1_mmalign.builder.formats.latex.options import LatexOptions
 from s1_mmalign.builder.formats.latex.references import (
     Numbers,
     citing_paragraphs,
@@ -14,18 +16,22 @@ from s1_mmalign.builder.formats.latex.references import (
     typed_numbers,
 )
 from s1_mmalign.builder.formats.latex.registry import new_interpreter
+from s1_mmalign.builder.formats.latex.rendered import render_drawings
 from s1_mmalign.builder.formats.latex.sources import SourceTree
 from s1_mmalign.builder.formats.latex.to_text import TextPrinter
 from s1_mmalign.builder.formats.latex.tokens import prepare
 from s1_mmalign.builder.records import Drop, DropReason, Figure, Metadata, Paper
 
+_DEFAULTS = LatexOptions()
 
-def read_latex(archive: Archive) -> Paper:
+
+def read_latex(archive: Archive, options: LatexOptions = _DEFAULTS) -> Paper:
     """Read a LaTeX source package.
 
-    Nothing is written and no program is run. Drops inside the paper: `image_missing` for each file that the source
-    names and the package lacks, `drawn_in_source` for what TikZ and the like draw, `table_as_image` for pictures in
-    floats of tables, `no_caption` for pictures without a caption. A figure that shows nothing has no graphics.
+    Nothing is written and no program is run, unless the options ask for TikZ to be drawn. Drops inside the paper:
+    `image_missing` for each file that the source names and the package lacks, `drawn_in_source` for what TikZ and the
+    like draw, `table_as_image` for pictures in floats of tables, `no_caption` for pictures without a caption. A figure
+    that shows nothing has no graphics.
 
     Raises:
         PackageError: `no_source` without a TeX main file, `source_unreadable` where that file is no text.
@@ -33,11 +39,11 @@ def read_latex(archive: Archive) -> Paper:
     files = SourceTree(archive)
     paper = Paper()
     for root in files.roots():
-        _read_root(files, root, paper)
+        _read_root(files, root, paper, options)
     return paper
 
 
-def _read_root(files: SourceTree, root: str, paper: Paper) -> None:
+def _read_root(files: SourceTree, root: str, paper: Paper, options: LatexOptions) -> None:
     source = files.open_root(root)
     tex = new_interpreter(files)
     tex.in_body = "\\begin{document}" not in source
@@ -45,12 +51,14 @@ def _read_root(files: SourceTree, root: str, paper: Paper) -> None:
     document = tex.read()
     assembled = assemble(document.events)
     numbers = Numbers(document.labels)
+    printer = TextPrinter(tex, numbers)
+    pair_apart(assembled, document, printer, files.names)
     for found in assembled.figures:
         _correct_labels(found, numbers)
-    printer = TextPrinter(tex, numbers)
     figures: list[tuple[Figure, Found]] = []
+    rendered = render_drawings(files, source, assembled.figures, options.tikz_timeout_s) if options.render_tikz else {}
     for found in assembled.figures:
-        figure, drops = record(found, printer, f"fig{len(paper.figures) + 1}")
+        figure, drops = record(found, printer, f"fig{len(paper.figures) + 1}", rendered)
         paper.drops.extend(drops)
         if figure is not None:
             paper.figures.append(figure)

@@ -17,6 +17,7 @@ _NAMING = re.compile(r"(?:[aA]uto|[cCzZvV]c?|[fF]ig?|[fF])ref|[cC]refrange")
 _SEVERAL = re.compile(r"\s*,\s*")
 _ONE_NUMBER = r"(?:SI?\.?|[A-H]\.?)?\s?\d+(?:\.\d+)?(?:\s?\(?[a-z]\)?(?![a-z]))?"
 _TYPED = re.compile(
+    r"(?<!supplementary )(?<!supplemental )(?<!supporting )(?<!suppl\. )(?<!supp\. )(?<!extended data )"
     rf"\bfig(?:ure)?s?\b\.?\s*({_ONE_NUMBER}(?:\s*(?:,|–|-|—|and|&|to|or|through)+\s*(?:{_ONE_NUMBER}|\(?[a-z]\)?(?![a-z])))*)",
     re.IGNORECASE,
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from s1_mmalign.builder.formats.latex import (
+    acronyms,
+    booleans,
     captions,
     conditionals,
     crossrefs,
@@ -20,8 +22,8 @@ from s1_mmalign.builder.formats.latex.interpreter import Handler, Interpreter
 from s1_mmalign.builder.formats.latex.sources import SourceTree
 
 _MODULES = (
-    primitives, definitions, conditionals, inputs, structure, environments, formulas, crossrefs, pictures, drawings,
-    captions, floats,
+    acronyms, primitives, definitions, conditionals, booleans, inputs, structure, environments, formulas, crossrefs,
+    pictures, drawings, captions, floats,
 )  # fmt: skip
 ENVIRONMENTS: dict[str, Handler] = {
     name: handler for module in _MODULES for name, handler in getattr(module, "ENVIRONMENTS", {}).items()

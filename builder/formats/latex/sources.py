@@ -30,6 +30,7 @@ _OTHER_ENDINGS = (
     ".json", ".xml", ".html", ".py", ".m", ".c", ".zip", ".gz", ".xlsx", ".docx", ".mp4", ".bmp", ".toc", ".out",
 )  # fmt: skip
 _MAIN_NAMES = ("ms", "main", "paper", "article", "manuscript", "arxiv", "root", "thesis", "draft", "text")
+_VERSION = re.compile(r"(?:v|ver|version|rev|r)[-_.]?(\d{1,3})(?!\d)")
 _SIDE_NAMES = re.compile(
     r"supp|(?:^|[-_.])si(?:[-_.]|$)|append|response|reply|rebuttal|cover|letter(?!s)|template|example|sample|"
     r"test|readme|figure|diff|highlights|checklist|instruction|guide|poster|slides|talk",
@@ -92,6 +93,7 @@ class SourceTree:
             stem not in _MAIN_NAMES,
             posixpath.splitext(name)[0] + ".bbl" not in self.names,
             name.count("/"),
+            [-int(number) for number in _VERSION.findall(stem)],
             -len(data),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from s1_mmalign.builder.formats.latex.arguments import commands, named, skip
+from s1_mmalign.builder.formats.latex.arguments import commands, named, skip, take
 from s1_mmalign.builder.formats.latex.events import Break, Label, Target
 from s1_mmalign.builder.formats.latex.interpreter import Handler, Interpreter
 from s1_mmalign.builder.formats.latex.macros import Macro
@@ -80,6 +80,21 @@ def make_title(tex: Interpreter, token: str) -> None:
         tex.push(["\\@maketitle", "\\par"])
 
 
+def columns(tex: Interpreter, token: str) -> None:
+    """`\\twocolumn[text]`: the text is set across the page, often with a figure in it; `\\onecolumn`."""
+    tex.end_paragraph()
+    if token == "\\twocolumn" and (across := tex.optional(long=True)):
+        tex.push([*across, "\\par"])
+
+
+def front_matter(tex: Interpreter, token: str) -> None:
+    """`\\author[short]{names}` and its kin: no part of the text, unless a figure is hidden in it."""
+    take(tex, "so")
+    content = tex.argument() if tex.peek() == "{" else []
+    if any(name in content for name in ("\\captionof", "\\caption", "\\begin{figure}", "\\begin{figure*}")):
+        tex.push(content)
+
+
 def item(tex: Interpreter, token: str) -> None:
     """`\\item[mark]`: a paragraph of its own."""
     tex.end_paragraph()
@@ -142,9 +157,16 @@ COMMANDS: dict[str, Handler] = {
     ),
     "\\@startsection": start_section,
     **commands(
-        "par newpage clearpage cleardoublepage pagebreak bigskip medskip smallskip endgraf printbibliography "
-        "tableofcontents FloatBarrier",
+        "par newpage eject supereject clearpage cleardoublepage pagebreak bigskip medskip smallskip endgraf "
+        "printbibliography tableofcontents FloatBarrier",
         paragraph_end,
+    ),
+    **commands("twocolumn onecolumn", columns),
+    **commands(
+        "author authors address affil affiliation institute institution email ead date keywords pacs preprint "
+        "correspondingauthor authorrunning titlerunning icmlauthor icmlaffiliation fancyhead fancyfoot lhead chead "
+        "rhead significancestatement authorcontributions authordeclaration leadauthor externaldocument",
+        front_matter,
     ),
     "\\maketitle": make_title,
     "\\appendix": appendix,

@@ -13,9 +13,11 @@ from s1_mmalign.builder.formats.latex.symbols import ACCENTS, SKIPPED_ARGUMENTS,
 from s1_mmalign.builder.formats.latex.tokens import Token, TokenStack, hide, lex, show, spell
 
 _CITATION = re.compile(r"\\(?!no)[A-Za-z]*[cC]ite(?!style)[A-Za-z]*$")
-_ENTRY = re.compile(r"\\(?:[gG]ls|[aA]c|[aA]cr)(?:s|l|f|p|pl|short|long|full|symbol|desc|lp|sp|fp|xtrshort|xtrlong)*$")
+_ENTRY = re.compile(
+    r"\\(?:[gG]ls|[aA]c|[aA]cr)(?:s|l|f|p|pl|short|long|full|symbol|desc|lp|sp|fp|xtrshort|xtrlong|entryshort|entrylong)*$"
+)
 _LENGTH = re.compile(
-    r"\s*=?\s*[-+]?(?:\d+\.?\d*|\.\d+)\s*(?:true)?(?:pt|mm|cm|in|em|ex|bp|pc|sp|mu|dd)\b(?:\s*(?:plus|minus)\s*[-\d.]+\s*[a-z]+)*"
+    r"\s*=\s*\d+\b(?![.\d]|\s?[a-z]{2}\b)|\s*=?\s*[-+]?(?:\d+\.?\d*|\.\d+)\s*(?:true)?(?:pt|mm|cm|in|em|ex|bp|pc|sp|mu|dd)\b(?:\s*(?:plus|minus)\s*[-\d.]+\s*[a-z]+)*"
 )
 _BLANKS = re.compile(r"\s+")
 _BEFORE_STOP = re.compile(r" +([,.;)\]])")
@@ -100,8 +102,7 @@ class TextPrinter:
         elif _CITATION.match(token):
             parts.append(_citation(stack))
         elif _ENTRY.match(token):
-            _skip(stack, "so")
-            parts.append(self._text(stack.argument()))
+            parts.append(self._abbreviation(token, stack))
         elif token[1:2].isalpha() and stack.items:
             _drop_setting(stack)
 
@@ -131,6 +132,22 @@ class TextPrinter:
                 kept.append(token)
         formula = _BLANKS.sub(" ", spell(_without_double_braces(kept))).strip()
         return f"${formula}$" if formula else ""
+
+    def _abbreviation(self, token: str, stack: TokenStack) -> str:
+        """Return what `\\gls{key}` and its kin print once the abbreviation has been introduced: the short form."""
+        _skip(stack, "so")
+        key = self._text(stack.argument()).strip()
+        entry = self._tex.abbreviations.get(key)
+        if entry is None:
+            return key
+        name = token[1:].lower().removeprefix("gls").removeprefix("acr").removeprefix("ac")
+        short, long = self._text(self._tex.run(entry.short)), self._text(self._tex.run(entry.long))
+        plural = "s" if name.endswith(("pl", "p")) else ""
+        if name.startswith(("full", "f")):
+            text = f"{long}{plural} ({short}{plural})"
+        else:
+            text = (long if name.startswith(("l", "xtrlong", "entrylong", "desc")) else short) + plural
+        return text[:1].upper() + text[1:] if token[1].isupper() else text
 
     def _fraction(self, stack: TokenStack) -> str:
         return f"{self._text(stack.argument())}/{self._text(stack.argument())}"

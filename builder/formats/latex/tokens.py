@@ -78,6 +78,7 @@ def prepare(source: str) -> str:
         source = source.replace("\r\n", "\n").replace("\r", "\n")
     source = _BLANK_LINE.sub("\n\\\\par\n", source)
     parts: list[str] = []
+    endless: set[str] = set()
     position = 0
     while match := _RAW.search(source, position):
         kind = match.lastgroup
@@ -85,7 +86,9 @@ def prepare(source: str) -> str:
         position = match.end()
         if kind == "environment":
             end = f"\\end{{{match['environment']}}}"
-            found = source.find(end, position)
+            found = -1 if end in endless else source.find(end, position)
+            if found < 0:
+                endless.add(end)
             position = found + len(end) if found >= 0 else position
             parts.append(" " if match["environment"] in _LEFT_OUT else "\\verbatimtext ")
         elif kind == "escaped":
@@ -273,8 +276,11 @@ class TokenStack:
             items.clear()
         return []
 
-    def optional(self, opening: str = "[", closing: str = "]") -> list[Token] | None:
-        """Take an optional argument without its brackets; None where there is none."""
+    def optional(self, opening: str = "[", closing: str = "]", *, long: bool = False) -> list[Token] | None:
+        """Take an optional argument without its brackets; None where there is none.
+
+        A paragraph's end may stand in it only with `long`, and within braces.
+        """
         if self.budget < 0 or not self.take(opening):
             return None
         items = self.items
@@ -295,7 +301,11 @@ class TokenStack:
                 if after:
                     items.append(after)
                 return inside
-            if depth < 0 or token == "\\par" or (isinstance(token, str) and token[0] in MARKS):
+            if (
+                depth < 0
+                or (token == "\\par" and not (long and depth))
+                or (isinstance(token, str) and token[0] in MARKS)
+            ):
                 break
         self.spend(len(items) - index)
         items.append(opening)

@@ -11,6 +11,10 @@ from s1_mmalign.builder.formats.pdf.layout import PageLayout, Style, is_heading,
 from s1_mmalign.builder.formats.pdf.text import Line
 
 WORD = re.compile(r"[a-zà-öø-ÿ]{3,}")
+LONG_PARAGRAPH = 60
+"""Characters from which a text without a full stop is a cut paragraph, not a heading or a displayed line."""
+LONG_FORMULA = 40
+"""Letters from which a line is text though a number stands level with it."""
 NUMBERED_EQUATION = re.compile(r"\((?:[A-Z]{1,2}[.-]?)?\d{1,3}(?:\.\d{1,3})?[a-z]?\)\s*$")
 
 
@@ -52,12 +56,20 @@ def blocks_of(lines: list[Line], style: Style) -> list[Block]:
 def _together(upper: Line, lower: Line, style: Style) -> bool:
     step = lower.base - upper.base
     usual = style.leading if style.is_body(upper) and style.is_body(lower) else 1.3 * max(upper.size, lower.size)
-    if step > 1.25 * usual + 1 or upper.column != lower.column:
+    if step > 1.25 * usual + 1:
+        return False
+    if upper.column != lower.column and not _ends_spanning(upper, lower):
         return False
     different = abs(upper.size - lower.size) > 0.06 * upper.size
     if different and (min(upper.letters, lower.letters) >= 12 or upper.font != lower.font):
         return False
     return not (is_heading(upper, style) and not is_heading(lower, style))
+
+
+def _ends_spanning(upper: Line, lower: Line) -> bool:
+    """Whether `lower` is the short last line of a paragraph over all columns, no wider than one of them by chance."""
+    alike = upper.font == lower.font and upper.size == lower.size
+    return upper.column < 0 and alike and abs(upper.box.x0 - lower.box.x0) < 1 and upper.letters >= 12
 
 
 def is_prose(block: Block, layout: PageLayout, style: Style) -> bool:
@@ -85,11 +97,29 @@ def is_prose(block: Block, layout: PageLayout, style: Style) -> bool:
 
 
 def is_equation(line: Line, layout: PageLayout, style: Style) -> bool:
-    """Whether the line is a displayed formula: numbered at the column's right edge, or mathematics of body size."""
-    if line.size < 0.9 * style.size or abs(line.size - style.size) > 0.15 * style.size:
+    """Whether the line is (part of) a displayed formula: level with a number in brackets at the column's right edge."""
+    if _is_numbered(line, layout, style):
+        return True
+    if line.letters >= LONG_FORMULA:
+        return False
+    # Limits and parts of fractions stand off the number's own line.
+    part = line.math >= 0.5 or (line.letters < 12 and line.size < 0.9 * style.size)
+    up, down = (1.6 * style.size, 1.2 * style.size) if part else (1.0, 1.0)
+    return any(
+        other.column == line.column
+        and other.box.x0 > line.box.x1 - 1
+        and line.base - up < other.base < line.base + down
+        and NUMBERED_EQUATION.fullmatch(other.text)
+        and _is_numbered(other, layout, style)
+        for other in layout.lines
+    )
+
+
+def _is_numbered(line: Line, layout: PageLayout, style: Style) -> bool:
+    if abs(line.size - style.size) > 0.15 * style.size or not NUMBERED_EQUATION.search(line.text):
         return False
     right = min((x1 for x0, x1 in layout.columns if x1 >= line.box.x1 - 8), default=layout.area.x1)
-    return bool(NUMBERED_EQUATION.search(line.text)) and line.box.x1 > right - 10
+    return line.level and line.box.x1 > right - 10
 
 
 def reading_order(blocks: list[Block], layout: PageLayout) -> list[Block]:
@@ -144,12 +174,17 @@ def _goes_on(upper: str, lower: str) -> bool:
     return not ENDED.search(upper) and bool(re.match(r"[a-zà-öø-ÿ(\d]", lower) or re.search(r"[-\u00ad,]$", upper))
 
 
+def _is_cut(text: str) -> bool:
+    """Whether a paragraph at the end of a page breaks off in the middle of a sentence."""
+    return len(text) >= LONG_PARAGRAPH and not ENDED.search(text)
+
+
 def flow(pages: list[list[str]]) -> list[str]:
     """The paragraphs of all pages as one text: a paragraph that a page break cuts becomes whole."""
     result: list[str] = []
     for page in pages:
         for index, text in enumerate(page):
-            if index == 0 and result and _goes_on(result[-1], text):
+            if index == 0 and result and (_goes_on(result[-1], text) or _is_cut(result[-1])):
                 result[-1] = join_lines([result[-1], text])
             else:
                 result.append(text)

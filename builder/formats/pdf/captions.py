@@ -76,23 +76,14 @@ class Caption:
 
 def find_captions(layouts: list[PageLayout], style: Style) -> list[Caption]:
     """All captions of the document in reading order."""
-    found: list[Caption] = []
-    in_list = False
-    for index, layout in enumerate(layouts):
-        own, listed = _candidates(layout, style, in_list)
-        in_list = listed and bool(own or not in_list)
-        for caption in own:
-            if caption.in_list:
-                following = layouts[index + 1].lines if index + 1 < len(layouts) else []
-                caption.lines = reach_in_list(caption.first, layout.lines, following, style)
-                caption.text = _text(caption.lines)
-        found.extend(own)
+    found = _in_order(layouts, style)
     signatures = Counter(c.signature for c in found if c.score >= ACCEPTED)
     for caption in found:
         caption.score += min(1.0, 0.5 * max(0, signatures[caption.signature] - 1))
     best: dict[tuple[str, str, str], float] = {}
     for caption in found:
         best[caption.key] = max(best.get(caption.key, 0.0), caption.score)
+    _strip_labels(found)
     kept = [
         c
         for c in found
@@ -103,6 +94,34 @@ def find_captions(layouts: list[PageLayout], style: Style) -> list[Caption]:
         for line in caption.lines:
             line.role = "caption"
     return kept
+
+
+def _in_order(layouts: list[PageLayout], style: Style) -> list[Caption]:
+    """The candidates of all pages; those in a list of captions are read to where the next one begins."""
+    found: list[Caption] = []
+    listed_on: dict[tuple[str, str, str], int] = {}
+    in_list = False
+    for index, layout in enumerate(layouts):
+        own, listed = _candidates(layout, style, in_list)
+        in_list = listed and bool(own or not in_list)
+        for caption in own:
+            if caption.in_list and listed_on.setdefault(caption.key, caption.page) < caption.page:
+                in_list = caption.in_list = False  # the list is over: here is the figure itself with its number
+            if caption.in_list:
+                following = layouts[index + 1].lines if index + 1 < len(layouts) else []
+                caption.lines = reach_in_list(caption.first, layout.lines, following, style)
+                caption.text = _text(caption.lines)
+        found.extend(own)
+    return found
+
+
+def _strip_labels(found: list[Caption]) -> None:
+    """What follows a bare "Figure 3" on a figure's page is the figure's own words where a list has its caption."""
+    listed = {caption.key for caption in found if caption.in_list and caption.text}
+    for caption in found:
+        bare = START.match(caption.first.text)
+        if not caption.in_list and caption.key in listed and bare and not bare["rest"].strip():
+            caption.lines, caption.text = [caption.first], ""
 
 
 def _text(lines: list[Line]) -> str:
@@ -150,7 +169,7 @@ def _candidates(layout: PageLayout, style: Style, in_list: bool) -> tuple[list[C
 def _score(caption: Caption, match: re.Match[str], upper: Line | None, style: Style) -> float:
     """How much the line looks like the start of a caption, to compare with `ACCEPTED`."""
     line, rest = caption.first, match["rest"]
-    if match["kind"][0].islower() or re.match(r"\s*[,;)]", rest) or match["mark"].strip() in (")", "]"):
+    if match["kind"][0].islower() or re.match(r"\s*[,;)]", rest) or match["mark"].strip()[:1] in (")", "]"):
         return 0.0
     score = {"": 0.0, ".": 1.2}.get(caption.mark, 1.8)
     apart = upper is None or line.base - upper.base > 1.25 * max(style.leading, 1.2 * upper.size)

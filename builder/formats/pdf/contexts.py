@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from s1_mmalign.builder.formats.pdf.index import PREFIX, reference_key
@@ -42,10 +42,23 @@ def mentions(text: str) -> set[Key]:
 
 
 def citing(paragraphs: Iterable[str], keys: set[Key]) -> dict[Key, list[str]]:
-    """For each key the paragraphs that mention it, in reading order, none twice."""
+    """For each key the paragraphs that mention it, in reading order, none twice.
+
+    Where captions say "Extended Data Fig. 1" or "Supplementary Figure 1" and the text never does, its plain
+    "Figure 1" is meant, unless another caption has that number.
+    """
     found: defaultdict[Key, list[str]] = defaultdict(list)
     for text in paragraphs:
-        for key in mentions(text) & keys:
+        for key in mentions(text):
             if text not in found[key]:
                 found[key].append(text)
-    return dict(found)
+    cited = {(kind, prefix) for kind, prefix, _ in found.keys() & keys}
+    plain = Counter((kind, number) for kind, _, number in keys)
+    result = {}
+    for kind, prefix, number in keys:
+        own = found.get((kind, prefix, number), [])
+        if not own and (kind, prefix) not in cited and plain[kind, number] == 1:
+            own = found.get((kind, "", number), [])
+        if own:
+            result[kind, prefix, number] = own
+    return result

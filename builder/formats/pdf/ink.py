@@ -36,9 +36,9 @@ class Ink:
         self.full = np.abs(grey.astype(np.int16) - paper) >= (SCAN_CONTRAST if scanned else CONTRAST)
         self.mask = self.full.copy()
         for box in text:
-            # Glyphs may reach below the box that their font declares.
+            # Glyphs (brackets above all) may reach out of the box that their font declares.
             rim = 0.12 * min(box.height, 14)
-            top, bottom, left, right = self._slice(Box(box.x0 - 0.5, box.y0 - 0.5, box.x1 + 0.5, box.y1 + rim))
+            top, bottom, left, right = self._slice(Box(box.x0 - 0.5, box.y0 - 0.75 * rim, box.x1 + 0.5, box.y1 + rim))
             self.mask[top:bottom, left:right] = False
 
     def _slice(self, box: Box) -> tuple[int, int, int, int]:

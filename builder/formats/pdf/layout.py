@@ -14,7 +14,8 @@ from itertools import pairwise
 from statistics import median
 
 from s1_mmalign.builder.formats.pdf.geometry import Box, around
-from s1_mmalign.builder.formats.pdf.text import Line, PageText, Piece, lines_of
+from s1_mmalign.builder.formats.pdf.lines import lines_of
+from s1_mmalign.builder.formats.pdf.text import Line, PageText, Piece
 
 LONG_LINE = 25
 """Characters from which a line tells where a column begins and ends."""
@@ -22,6 +23,8 @@ HEAD_AND_FOOT = 0.11
 """Running heads and feet stand in this share of the page's height at the top and at the bottom."""
 OUTER_BAND = 0.08
 """Further in than this, only what most pages repeat is a running head: figures repeat their titles too."""
+MOST_CROSSING = 0.4
+"""Share of the long lines that may run across a page's gutters (titles, abstracts and captions of wide figures)."""
 PAGE_NUMBER = re.compile(r"[-–— ]*(page )?([A-Z]{1,3}[.-]?)?(\d{1,4}|[ivxl]{1,6})( ?(of|/|\|) ?\d{1,4})?[-–— ]*", re.I)
 
 INDEX = re.compile(r"(?:extended data |supplementary )?(?:fig|table|scheme|chart|plate)", re.I)
@@ -75,8 +78,7 @@ def lay_out(pages: list[PageText]) -> tuple[list[PageLayout], Style]:
     found: list[Gutters] = []
     for page in pages:
         own = gutters(page)
-        few = sum(_is_long(p) for p in page.pieces) < 15
-        found.append(own if own or not few else shared)
+        found.append(own or (shared if _keeps_clear(page, shared) else []))
         page.lines = lines_of(page.pieces, found[-1])
         page.pieces = []
     mark_furniture(pages)
@@ -153,12 +155,19 @@ def _common(found: list[Gutters]) -> Gutters:
     return [(median(g[i][0] for g in same), median(g[i][1] for g in same)) for i in range(count)]
 
 
+def _keeps_clear(page: PageText, shared: Gutters) -> bool:
+    """Whether a page whose own lines tell of no columns may have those of the other pages: most lines keep to them."""
+    long = [p.box for p in page.pieces if _is_long(p)]
+    crossing = sum(any(box.x0 < g0 - 8 and box.x1 > g1 + 8 for g0, g1 in shared) for box in long)
+    return len(long) < 15 or crossing <= MOST_CROSSING * len(long)
+
+
 def mark_furniture(pages: list[PageText]) -> None:
     """Give the role "furniture" to running heads and feet, page numbers, stamps and notices in the margin."""
     seen: Counter[tuple[str, int]] = Counter()
     for page in pages:
         seen.update({_place(line, page) for line in page.lines})
-    few = 2 if len(pages) <= 4 else max(3, len(pages) // 4)
+    few = 2 if len(pages) <= 8 else max(3, len(pages) // 4)
     for page in pages:
         upright = sorted((line for line in page.lines if line.level), key=lambda line: line.base)
         for line in page.lines:
@@ -166,6 +175,20 @@ def mark_furniture(pages: list[PageText]) -> None:
                 line.role = "furniture"
         for inwards in (upright, upright[::-1]):
             _mark_from_edge(inwards, page, seen, few, len(pages))
+    _mark_odd_heads(pages)
+
+
+def _mark_odd_heads(pages: list[PageText]) -> None:
+    """Mark the outermost line where most other pages have their head: a head that one page has alone."""
+    heads: Counter[int] = Counter()
+    for page in pages:
+        heads.update({round(line.base) for line in page.lines if line.role == "furniture" and line.level})
+    for page in pages:
+        upright = sorted((line for line in page.lines if line.level), key=lambda line: line.base)
+        for line in [*upright[:1], *upright[-1:]]:
+            usual = max(heads[round(line.base) + off] for off in (-1, 0, 1))
+            if _at_edge(line, page, OUTER_BAND) and usual >= max(2, len(pages) // 2) and not INDEX.match(line.text):
+                line.role = "furniture"
 
 
 def _mark_from_edge(inwards: list[Line], page: PageText, seen: Counter[tuple[str, int]], few: int, pages: int) -> None:
@@ -176,6 +199,7 @@ def _mark_from_edge(inwards: list[Line], page: PageText, seen: Counter[tuple[str
         outermost = abs(line.base - inwards[0].base) < 3 and PAGE_NUMBER.fullmatch(line.text) is not None
         if _at_edge(line, page, OUTER_BAND):
             stamp = count >= few or outermost
+            stamp = stamp or _beside_page_number(line, inwards)
         else:
             stamp = _at_edge(line, page, HEAD_AND_FOOT) and (count >= max(few, 0.6 * pages) or (outermost and marked))
         if stamp:
@@ -183,6 +207,14 @@ def _mark_from_edge(inwards: list[Line], page: PageText, seen: Counter[tuple[str
             marked = True
         elif abs(line.base - inwards[0].base) >= 3:
             return
+
+
+def _beside_page_number(line: Line, inwards: list[Line]) -> bool:
+    """Whether a line is set level with the one number that stands at the edge of the page: the rest of its head."""
+    level = [other for other in inwards[:6] if abs(other.base - line.base) < 3]
+    numbers = [other for other in level if PAGE_NUMBER.fullmatch(other.text)]
+    outermost = abs(line.base - inwards[0].base) < 3
+    return outermost and len(numbers) == 1 and len(level) <= 3 and line.letters >= 8 and not INDEX.match(line.text)
 
 
 def _at_edge(line: Line, page: PageText, share: float) -> bool:

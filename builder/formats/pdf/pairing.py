@@ -23,7 +23,7 @@ from s1_mmalign.builder.formats.pdf.ink import Ink
 from s1_mmalign.builder.formats.pdf.layout import PageLayout, Style
 from s1_mmalign.builder.formats.pdf.options import PdfOptions
 from s1_mmalign.builder.formats.pdf.scene import Scene, prepare
-from s1_mmalign.builder.formats.pdf.spaces import table_body
+from s1_mmalign.builder.formats.pdf.spaces import SMALLEST_SIDE, table_body
 
 SURE = 1.4
 """The score of a proposal that stands right beside its caption and in line with it."""
@@ -140,6 +140,11 @@ def _pair_over_pages(document: Document, matches: list[Match], by_page: dict[int
         page = match.caption.page
         if match.caption.in_list:
             continue
+        place = _across_the_break(document, match.caption, matches, by_page)
+        if place:
+            match.places.append(place)
+            pictures.pop(place[0], None)
+            continue
         high = match.caption.box.y0 < document.layouts[page - 1].text.box.height / 2
         for near in (page - 1, page + 1) if high else (page + 1, page - 1):
             if near in pictures and not any(
@@ -152,6 +157,45 @@ def _pair_over_pages(document: Document, matches: list[Match], by_page: dict[int
     if rest and listed and len(pictures) >= len(rest):
         for match, (number, box) in zip(rest, sorted(pictures.items()), strict=False):
             match.places.append((number, box))
+
+
+def _across_the_break(
+    document: Document, caption: Caption, matches: list[Match], by_page: dict[int, list[Caption]]
+) -> tuple[int, Box] | None:
+    """The picture at the foot of the page before a caption that begins its page, or at the head of the next one."""
+    layout = document.layouts[caption.page - 1]
+    last = max(line.base for line in caption.lines if line.base >= caption.first.base - 1)
+    beside = [x for x in layout.lines if x.level and x.box.x_overlap(caption.box) > 0 and x.role != "furniture"]
+    for first, near in ((True, caption.page - 1), (False, caption.page + 1)):
+        beyond = (x for x in beside if (x.base < caption.first.base - 1 if first else x.base > last + 1))
+        if not 1 <= near <= len(document.layouts) or next(beyond, None) is not None:
+            continue
+        scene = document.scene(near, by_page.get(near, []))
+        if scene is None:
+            continue
+        solid = scene.solid + [box for m in matches for page, box in m.places if page == near]
+        for space in _ends(scene, solid, foot=first):
+            box = content(space, scene, "page") if space.height > SMALLEST_SIDE else None
+            if box is not None and box.area > FIGURE_PAGE_SHARE * layout.text.box.area:
+                return near, box
+    return None
+
+
+def _ends(scene: Scene, solid: list[Box], *, foot: bool) -> list[Box]:
+    """The free space at the foot (or head) of a page: over its whole width, and of its last (or first) column."""
+    columns = scene.layout.columns
+    strips = [(scene.edge.x0, scene.edge.x1)]
+    if len(columns) > 1:
+        gutter = scene.layout.gutters[-1 if foot else 0]
+        strips.append((gutter[0], scene.edge.x1) if foot else (scene.edge.x0, gutter[1]))
+    found = []
+    for x0, x1 in strips:
+        inside = [b for b in solid if min(b.x1, x1) - max(b.x0, x0) > 2]
+        if foot:
+            found.append(Box(x0, max((b.y1 for b in inside), default=scene.edge.y0), x1, scene.edge.y1))
+        else:
+            found.append(Box(x0, scene.edge.y0, x1, min((b.y0 for b in inside), default=scene.edge.y1)))
+    return found
 
 
 def _pages_of_pictures(document: Document, matches: list[Match], by_page: dict[int, list[Caption]]) -> dict[int, Box]:

@@ -21,6 +21,7 @@ from s1_mmalign.builder.formats.pdf.errors import MUPDF_ERRORS
 from s1_mmalign.builder.formats.pdf.geometry import Box
 from s1_mmalign.builder.formats.pdf.layout import lay_out
 from s1_mmalign.builder.formats.pdf.metadata import read_metadata
+from s1_mmalign.builder.formats.pdf.ocr import settle_sizes
 from s1_mmalign.builder.formats.pdf.options import PdfOptions
 from s1_mmalign.builder.formats.pdf.pairing import Document, Match, pair
 from s1_mmalign.builder.formats.pdf.render import cut
@@ -33,9 +34,9 @@ DEFAULTS = PdfOptions()
 def read_pdf(data: bytes, options: PdfOptions = DEFAULTS) -> Paper:
     """Read the PDF in `data` and return its figures with pictures, captions and citing paragraphs.
 
-    Raises `PackageError("source_unreadable")` for what is no PDF, is encrypted, has no pages, or has no page
-    that can be read. A caption whose picture cannot be found gives a `Drop("no_region")`, a picture that
-    has but a number a `Drop("no_caption")`.
+    Raises `PackageError("source_unreadable")` for what is no PDF, is encrypted, has no pages, no page that can
+    be read, or no text at all (a scan). A caption whose picture cannot be found gives a `Drop("no_region")`, a
+    picture that has but a number a `Drop("no_caption")`.
     """
     pymupdf.TOOLS.mupdf_display_errors(False)
     pymupdf.TOOLS.mupdf_display_warnings(False)
@@ -97,8 +98,11 @@ def _pages(file: pymupdf.Document, options: PdfOptions) -> list[PageText]:
         except MUPDF_ERRORS as error:
             broken = str(error)
             pages.append(PageText(index + 1, Box(0, 0, 612, 792), 0, broken=True))
+    settle_sizes([page.pieces for page in pages if page.recognised])
     if all(page.broken for page in pages):
         raise PackageError("source_unreadable", f"no page can be read: {broken}")
+    if not any(page.pieces for page in pages):
+        raise PackageError("source_unreadable", f"no text on {len(pages)} pages: a scan needs OCR before")
     return pages
 
 

@@ -17,7 +17,7 @@ from s1_mmalign.builder.formats.pdf.captions import Caption
 from s1_mmalign.builder.formats.pdf.extent import content
 from s1_mmalign.builder.formats.pdf.geometry import Box
 from s1_mmalign.builder.formats.pdf.scene import Scene, bands_in, merged
-from s1_mmalign.builder.formats.pdf.spaces import MOST_SPACES, SMALLEST_SIDE, between_rivals, spaces
+from s1_mmalign.builder.formats.pdf.spaces import MOST_SPACES, SMALLEST_SIDE, between_rivals, between_stacked, spaces
 
 CUT_PENALTY = 0.7
 """What a proposal loses that cuts through lines or words."""
@@ -25,6 +25,10 @@ PART_PENALTY = 0.2
 """What a proposal loses that leaves out a part of what stands on its side of the caption."""
 PART_GAP = 9.0
 """Points of blank that may divide the figures of two captions."""
+LEVEL_GAP = 20.0
+"""Points of blank that end a figure which stands beside its caption."""
+STAGGER = 250.0
+"""Points by which the captions of two figures side by side may be off level."""
 MAX_COMBINATIONS = 20_000
 
 
@@ -44,21 +48,27 @@ def propose(caption: Caption, scene: Scene, captions: list[Caption]) -> list[Pro
         for space in spaces(caption.box, scene, side):
             if side in ("above", "below"):
                 space = between_rivals(space, caption, captions, scene)
-            for part in [space, *_parts(space, scene, side)]:
+            parts = _parts(space, caption.box, scene, side)
+            if side in ("above", "below"):
+                parts.append(between_rivals(space, caption, captions, scene, STAGGER))
+            else:
+                parts.append(between_stacked(space, caption, captions, scene))
+            for part in [space, *parts]:
                 box = content(part, scene, side) if min(part.width, part.height) >= SMALLEST_SIDE else None
                 if box is None or box in found:
                     continue
-                score = _score(box, caption.box, side) - PART_PENALTY * (part is not space)
+                score = _score(box, caption, scene, side) - PART_PENALTY * (part != space)
                 score -= CUT_PENALTY * (_cuts(box, scene))
                 if score > 0:
                     found[box] = Proposal(box, side, score)
     return sorted(found.values(), key=lambda proposal: -proposal.score)
 
 
-def _parts(space: Box, scene: Scene, side: str) -> list[Box]:
+def _parts(space: Box, caption: Box, scene: Scene, side: str) -> list[Box]:
     """The near parts of a space that wide blanks divide: what is beyond may belong to another caption."""
-    if side not in ("above", "below"):
-        return []
+    if side in ("left", "right"):
+        level = [b for b in merged(bands_in(space, scene), LEVEL_GAP) if b[0] < caption.y1 and b[1] > caption.y0]
+        return [Box(space.x0, level[0][0] - 2, space.x1, level[-1][1] + 2)] if level else []
     bands = merged(bands_in(space, scene), PART_GAP)
     if side == "above":
         return [Box(space.x0, band[0] - 2, space.x1, space.y1) for band in bands[:0:-1]][:MOST_SPACES]
@@ -75,8 +85,9 @@ def _cuts(box: Box, scene: Scene) -> bool:
     )
 
 
-def _score(box: Box, caption: Box, side: str) -> float:
+def _score(box: Box, own: Caption, scene: Scene, side: str) -> float:
     """0 to 1.9: near, large and in line with the caption is better."""
+    caption = own.box
     gap = {
         "above": caption.y0 - box.y1, "below": box.y0 - caption.y1,
         "left": caption.x0 - box.x1, "right": box.x0 - caption.x1,
@@ -85,11 +96,22 @@ def _score(box: Box, caption: Box, side: str) -> float:
     large = 0.8 * min(1.0, box.area / 20_000) + 0.2 * min(1.0, box.area / 200_000)
     if side in ("above", "below"):
         shared = box.x_overlap(caption) / max(1.0, min(box.width, caption.width))
-        return 0.0 if shared <= 0 else near + 0.6 * large + 0.3 * min(1.0, shared)
+        if shared <= 0 and not _in_column(box, own, scene):
+            return 0.0
+        return near + 0.6 * large + 0.3 * max(-0.5, min(1.0, shared))
     shared = box.y_overlap(caption) / max(1.0, min(box.height, caption.height))
     if shared < 0.5 or gap > 40:
         return 0.0
     return 0.7 * near + 0.6 * large + 0.2 * shared
+
+
+def _in_column(box: Box, caption: Caption, scene: Scene) -> bool:
+    """Whether a short caption that is set at its column's left edge has a centred picture in that column."""
+    columns = scene.layout.columns
+    if not 0 <= caption.first.column < len(columns):
+        return False
+    x0, x1 = columns[caption.first.column]
+    return box.x0 > x0 - 5 and box.x1 < x1 + 5 and abs(box.middle[0] - (x0 + x1) / 2) < 0.1 * (x1 - x0)
 
 
 def usual_side(proposals: Iterable[list[Proposal]]) -> str:

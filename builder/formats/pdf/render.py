@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import pymupdf
+from PIL import Image
 
 from s1_mmalign.builder.formats.pdf.geometry import Box
 from s1_mmalign.builder.formats.pdf.options import PdfOptions
+from s1_mmalign.builder.images import write_picture
 
 RIM = 1.5
 """Points of paper around a cut picture, so that lines at its edge are whole."""
 
 
 def cut(page: pymupdf.Page, display: pymupdf.DisplayList, box: Box, options: PdfOptions) -> bytes:
-    """Render `box` of a page straight at its target size and return it as PNG (RGB, white paper).
+    """Render `box` of a page straight at its target size, on white paper: line art as PNG, photographs as JPEG.
 
     The longer side has at most `options.longest_side` pixels; a region that is one raster image is not
     enlarged beyond that image's own pixels, since nothing would be gained.
@@ -26,8 +28,8 @@ def cut(page: pymupdf.Page, display: pymupdf.DisplayList, box: Box, options: Pdf
     pixmap = display.get_pixmap(
         matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csRGB, alpha=False, clip=pymupdf.Rect(*box)
     )
-    pixmap.set_dpi(round(72 * scale), round(72 * scale))
-    return pixmap.tobytes("png")
+    picture = Image.frombuffer("RGB", (pixmap.width, pixmap.height), pixmap.samples_mv, "raw", "RGB", pixmap.stride, 1)
+    return write_picture(picture, options.jpeg_quality, round(72 * scale))[1]
 
 
 def _native_scale(page: pymupdf.Page, box: Box) -> float | None:

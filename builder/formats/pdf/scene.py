@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from s1_mmalign.builder.formats.pdf.blocks import Block, blocks_of, is_equation, is_prose
@@ -15,6 +16,8 @@ FRAME_REACH = 60.0
 """Points between words and the frame around them, at most."""
 RULE_GAP = 14.0
 """Points between a running head and the rule under it, at most."""
+
+FOOTNOTE_MARK = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹*∗†‡§¶]|\d{1,2}\s*[A-Z]")
 
 Band = tuple[float, float]
 """A y interval."""
@@ -96,10 +99,27 @@ def _stands_alone(line: Line, layout: PageLayout, ink: Ink, style: Style) -> boo
     """Whether a line outside of prose is still no part of a figure: heading, equation, end of a paragraph."""
     if is_heading(line, style) or is_equation(line, layout, style):
         return not ink.on_fill(line.box) and ink.framed(line.box, FRAME_REACH) is None
+    if _is_footnote(line, layout, ink, style):
+        return True
     if not style.is_body(line) or line.letters < 2:
         return False
     at_edge = any(-3 <= line.box.x0 - x0 <= 2 * style.size for x0, _ in layout.columns)
     return at_edge and ink.count(line.box.grown(8)) == 0
+
+
+def _is_footnote(line: Line, layout: PageLayout, ink: Ink, style: Style) -> bool:
+    """Whether a small line begins with a mark at the column's left edge, under the short rule of footnotes."""
+    if line.size > 0.97 * style.size or line.letters < 8 or not FOOTNOTE_MARK.match(line.text):
+        return False
+    for x0, x1 in layout.columns:
+        if not -3 <= line.box.x0 - x0 <= 2.5 * style.size:
+            continue
+        width = x1 - x0
+        for y in range(int(line.box.y0 - 1.5 * line.size), int(line.box.y0) + 2):
+            near, far = Box(x0 + 1, y, x0 + 0.2 * width, y + 1), Box(x0 + 0.65 * width, y, x1, y + 1)
+            if ink.share(near, with_text=True) > 0.85 and not ink.share(far, with_text=True):
+                return True
+    return False
 
 
 def bands_in(space: Box, scene: Scene) -> list[tuple[float, float]]:

@@ -98,13 +98,16 @@ def _unclaimed(beyond: Box, reach: tuple[float, float], caption: Box, scene: Sce
     return below not in scene.captions and above not in scene.captions
 
 
-def between_rivals(space: Box, caption: Caption, captions: list[Caption], scene: Scene) -> Box:
-    """Share a space with the caption that stands beside this one: cut at the blank nearest to their middle."""
+def between_rivals(space: Box, caption: Caption, captions: list[Caption], scene: Scene, slack: float = 3) -> Box:
+    """Share a space with the caption that stands beside this one: cut at the blank nearest to their middle.
+
+    Captions stand beside each other where they are level, or no more than `slack` points off.
+    """
     x0, x1 = space.x0, space.x1
     own = caption.box
     for other in captions:
         box = other.box
-        if other is caption or not other.is_figure or box.y_overlap(own) < -3:
+        if other is caption or not other.is_figure or box.y_overlap(own) < -slack:
             continue
         gap = (own.x1, box.x0) if box.x0 >= own.x1 - 2 else (box.x1, own.x0) if box.x1 <= own.x0 + 2 else None
         if gap is None:
@@ -120,6 +123,27 @@ def between_rivals(space: Box, caption: Caption, captions: list[Caption], scene:
         else:
             x0 = max(x0, cut)
     return Box(x0, space.y0, x1, space.y1)
+
+
+def between_stacked(space: Box, caption: Caption, captions: list[Caption], scene: Scene) -> Box:
+    """Share a space beside captions that stand above each other: cut at the blank nearest to their middle."""
+    y0, y1 = space.y0, space.y1
+    own = caption.box
+    for other in captions:
+        box = other.box
+        if other is caption or not other.is_figure or box.x_overlap(own) <= 0:
+            continue
+        below = box.y0 >= own.y1 - 2
+        span = (own.y1, box.y0) if below else (box.y1, own.y0)
+        inked = merged(scene.ink.rows(Box(space.x0, span[0], space.x1, span[1])), 1)
+        rims = [span[0], *(y for pair in inked for y in pair), span[1]]
+        blanks = [(rims[i] + rims[i + 1]) / 2 for i in range(0, len(rims) - 1, 2) if rims[i + 1] - rims[i] >= 2]
+        cut = min(blanks, key=lambda y: abs(y - sum(span) / 2), default=None)
+        if cut is not None and below:
+            y1 = min(y1, cut)
+        elif cut is not None:
+            y0 = max(y0, cut)
+    return Box(space.x0, y0, space.x1, max(y0, y1))
 
 
 def table_body(caption: Caption, scene: Scene) -> Box | None:

@@ -18,7 +18,7 @@ __all__ = ["read", "version"]
 
 OTHER = "rows, options, the rest"
 STAGES = {
-    "s1_mmalign.builder.extract:open_archive": "open the package",
+    "s1_mmalign.builder.extract:open_package": "open the package",
     "s1_mmalign.builder.extract:read_paper": "read: macros, captions, paragraphs, pairing",
     "s1_mmalign.builder.formats.pdf.reader:read_page": "read: text of PDF pages",
     "s1_mmalign.builder.formats.pdf.reader:pair": "read: search for pictures on PDF pages",
@@ -28,7 +28,7 @@ STAGES = {
     "s1_mmalign.builder.images:render_postscript": "rasterise: EPS figures (Ghostscript)",
     "s1_mmalign.builder.images:read_raster": "decode raster files",
     "pymupdf:Pixmap.tobytes": "encode: PNG by MuPDF",
-    "s1_mmalign.builder.extract:encode_image": "encode: PNG or JPEG by Pillow, checks",
+    "s1_mmalign.builder.extract:encode_image": "encode: PNG or JPEG, checks",
     "s1_mmalign.builder.images:perceptual_hash": "perceptual hash",
 }
 """Functions that are timed, by module and name."""

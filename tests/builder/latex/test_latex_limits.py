@@ -123,7 +123,10 @@ WORDS = r"""
 \ensuremath{ \title{ \abstract{ \begin{abstract} \end{abstract} text Fig.~3 1 a,b = é ß \x01 \newfloat{
 \numberwithin{figure}{section} \foreach in \sbox{\a}{ \usebox{\a} \figcaption{ \maketitle \teaser{
 \newboolean{b} \begin{lrbox}{\a} \end{lrbox} \begin{eqnarray} \bicaption{ \includeonly{ \begin{overpic}{a}
-\tablecaption{ \begin{table} \end{table}
+\tablecaption{ \begin{table} \end{table} \caption*{ \captionsetup{type=figure} \twocolumn[ \author{ \ifcase \or
+\newcount\n \advance\n \the\n \tikz \draw ; \tikzset{ \gls{ \newacronym{a}{ \begin{subfloatrow} \end{subfloatrow}
+\ffigbox{ \onlfig{ \begin{IEEEbiography}[ \end{IEEEbiography} Figure~1: Fig.~2. \newpage \item[ $\begin{array}{c}
+\end{array}$ \begin{center} \end{center}
 """
 PIECES = st.sampled_from([*WORDS.split(), "\n", "\n\n", " ", "\x01", "\x02", "\x03", "\ue05c", "\0"])
 
@@ -155,3 +158,29 @@ def test_any_bytes_give_a_paper_or_a_package_error(data: bytes) -> None:
 def test_any_mixture_of_commands_gives_a_paper_or_a_package_error(body: list[str], preamble: list[str]) -> None:
     source = "\\documentclass{article}" + "".join(preamble) + "\\begin{document}" + "".join(body)
     read_or_refuse({"main.tex": source.encode(), "a.png": b"", "b.tex": "".join(preamble).encode()})
+
+
+SOURCE = r"""\documentclass{article}\usepackage{graphicx}\newcommand{\fig}[2][a]{\begin{figure}[t]\includegraphics{#1}
+\caption{#2 $x_{#1}$}\end{figure}}\newif\ifx\newenvironment{pair}{\begin{figure}\centering}{\end{figure}}
+\begin{document}\title{On $x$}\begin{abstract}We fuzz.\end{abstract}% note
+See Fig.~\ref{one} and \cref{one,two}.
+
+\begin{figure*}\subfloat[L\label{l}]{\includegraphics[trim=1 2 3 4,clip]{a}}\begin{tabular}{c}x\\y\end{tabular}
+\caption[Short]{Words \cite{a} and \textbf{more} \'e.\label{one}}\end{figure*}
+\begin{pair}\begin{tikzpicture}\draw (0,0);\end{tikzpicture}\caption{Two}\label{two}\end{pair}
+\ifx\fig{No}\else\fig[a]{Yes \verb|$|}\fi \input{b} \includegraphics{a} Figure 4: Typed.
+\end{document}"""
+EDITS = st.tuples(
+    st.integers(0, len(SOURCE)), st.integers(0, 60), st.one_of(PIECES, st.text(max_size=5), st.just(SOURCE[300:500]))
+)
+
+
+@relaxed
+@given(st.lists(EDITS, min_size=1, max_size=12))
+def test_a_damaged_paper_gives_a_paper_or_a_package_error(edits: list[tuple[int, int, str]]) -> None:
+    source = SOURCE
+    for start, length, text in edits:
+        source = source[:start] + text + source[start + length :]
+    read_or_refuse(
+        {"main.tex": source.encode("utf-8", "replace"), "a.png": b"", "b.tex": source[:300].encode("utf-8", "replace")}
+    )

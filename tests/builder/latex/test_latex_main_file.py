@@ -36,6 +36,14 @@ def test_a_supplement_beside_the_paper_is_not_read_as_the_paper() -> None:
     assert captions_of(supplement_tex=document("S.") + b"%" * 9000, ms_tex=document("Main.")) == ["Main."]
 
 
+def test_of_several_versions_the_last_is_read() -> None:
+    assert captions_of(paper_v2_tex=document("Two."), paper_v1_tex=document("One.") + b"%" * 99) == ["Two."]
+
+
+def test_a_template_of_the_journal_beside_the_paper_is_not_read() -> None:
+    assert captions_of(template_tex=document("T.") + b"%" * 9999, jones2020_tex=document("Mine.")) == ["Mine."]
+
+
 def test_a_root_that_another_root_includes_is_its_part() -> None:
     main = b"\\documentclass{article}\\begin{document}\\input{aaa}\\end{document}"
     assert captions_of(aaa_tex=document("Inside."), zzz_tex=main) == ["Inside."]

@@ -25,6 +25,7 @@ def numbers(read, body: str, **options: str) -> list[str | None]:
         (r"\def\thefigure{\Roman{figure}}" + F + F, ["I", "II"]),
         (r"\renewcommand\thefigure{\thesection.\arabic{figure}}\section{X}" + F + r"\section{Y}" + F, ["1.1", "2.2"]),
         (r"\numberwithin{figure}{section}\section{X}" + F + F + r"\section{Y}" + F, ["1.1", "1.2", "2.1"]),
+        (r"\captionsetup{figurewithin=section}\section{X}" + F + r"\section{Y}" + F, ["1.1", "2.1"]),
         (r"\counterwithin{figure}{section}\section{X}" + F + r"\section{Y}" + F, ["1.1", "2.1"]),
         (r"\makeatletter\@addtoreset{figure}{section}\makeatother\section{X}" + F + r"\section{Y}" + F, ["1", "1"]),
         (F + r"\appendix\setcounter{figure}{0}\renewcommand{\thefigure}{A\arabic{figure}}\section{X}" + F, ["1", "A1"]),

@@ -93,6 +93,11 @@ def test_panels_without_a_main_caption_give_the_figure_theirs(read, captions) ->
     assert captions(read(body, "a.png", "b.png")) == ["(a) One. (b) Two."]
 
 
+def test_panels_without_a_main_caption_are_cited_by_the_number_that_it_would_have(read) -> None:
+    body = r"\begin{figure}\subfloat[One.\label{p}]{\includegraphics{a}}\end{figure} In \ref{p}."
+    assert read(body, "a.png").figures[0].contexts == ["In 1a."]
+
+
 def test_letters_start_anew_in_each_figure(read) -> None:
     body = r"\begin{figure}\subfloat[One.]{\includegraphics{a}}\caption{C}\end{figure}"
     assert [figure.graphics[0].panel for figure in read(body * 2, "a.png").figures] == ["a", "a"]

@@ -94,6 +94,15 @@ def test_captions_titles_and_tables_are_no_contexts(read) -> None:
     assert contexts(read, body)[0] == []
 
 
+def test_names_of_authors_and_text_across_the_page_are_no_part_of_a_paragraph(read) -> None:
+    body = (
+        r"\author[A. B.]{A. B.\thanks{x}}\affiliation{Here}\twocolumn[{\maketitle Wide."
+        + "\n\n"
+        + r"}]See \ref{fig:a}."
+    )
+    assert contexts(read, body)[0] == ["See 1."]
+
+
 def test_a_label_before_the_caption_still_means_the_figure(read) -> None:
     body = r"\begin{figure}\label{early}\includegraphics{a}\caption{C}\end{figure} See \ref{early}."
     assert read(body, "a.png").figures[0].contexts == ["See 1."]
@@ -130,6 +139,7 @@ def test_typed_mentions_count_for_figures_that_nothing_refers_to(read) -> None:
         ("Figure 2 shows 3 of", {"2"}),
         ("the figures show 3 things", set()),
         ("configuration 3", set()),
+        ("Supplementary Figure 3 and Extended Data Fig. 4, but Fig. 5", {"5"}),
     ],
 )
 def test_numbers_of_typed_mentions(text: str, numbers: set[str]) -> None:

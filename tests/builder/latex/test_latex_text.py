@@ -43,12 +43,28 @@ def caption(read, written: str, **options: object) -> str:
         (r"\ce{H2O} and \ce{CO2}", "H2O and CO2"),
         (r"\uppercase{abc} \MakeUppercase{def}", "ABC DEF"),
         (r"\gls{cnn} and \acp{rnn}", "cnn and rnn"),
+        (r"\acro{DNA} here", "DNA here"),
+        (r"\magnification=1200 \advance\hsize by -1truein and so on", "and so on"),
         (r"60\arcsec\ or 3\degr, $5\,\mu$m", r"60″ or 3°, $5\,\mu$m"),
         (r"\today\xspace", ""),
     ],
 )  # fmt: skip
 def test_text_commands_print_as_unicode(read, written: str, printed: str) -> None:
     assert caption(read, f"A: {written}") == f"A: {printed}".strip()
+
+
+@pytest.mark.parametrize(
+    ("preamble", "written", "printed"),
+    [
+        (r"\newacronym{cnn}{CNN}{convolutional net}", r"\gls{cnn}, \Glspl{cnn}, \acrlong{cnn}", "CNN, CNNs, convolutional net"),
+        (r"\newacro{rnn}[RNN]{recurrent net}", r"\ac{rnn}, \acp{rnn}, \acf{rnn}", "RNN, RNNs, recurrent net (RNN)"),
+        (r"\acrodef{ML}{machine learning}", r"\acs{ML} or \acl{ML}", "ML or machine learning"),
+        (r"\DeclareAcronym{gan}{short = GAN, long = {adversarial, generative}}", r"\ac{gan}", "GAN"),
+        (r"\newglossaryentry{x}{name={$x$-ray}, description={A ray}}", r"\Gls{x}", "$x$-ray"),
+    ],
+)  # fmt: skip
+def test_abbreviations_print_in_their_short_form(read, preamble: str, written: str, printed: str) -> None:
+    assert caption(read, written, preamble=preamble) == printed
 
 
 @pytest.mark.parametrize(

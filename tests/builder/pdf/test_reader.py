@@ -41,6 +41,29 @@ def test_citing_paragraphs_are_whole_over_columns_and_hyphens(press, words):
     ]
 
 
+def test_citing_paragraph_is_whole_over_a_page_break_before_a_symbol(press, words):
+    cited_figure(press, words)
+    press.text(
+        54, 558, 690, "The slope in Fig. 1 was fitted together with the intercept and both lie on the line where"
+    )
+    press.page()
+    y = press.text(54, 558, 70, "T = 319 K is the harmonic mean of all temperatures that were used here.")
+    press.text(54, 558, y, words(160, 1), indent=12)
+    contexts = read_pdf(press.bytes()).figures[0].contexts
+    assert len(contexts) == 1
+    assert contexts[0].startswith("The slope in Fig. 1 was fitted")
+    assert "the line where T = 319 K is the harmonic mean" in contexts[0]
+
+
+def test_supplement_that_cites_its_figures_without_the_prefix_has_its_contexts(press, words):
+    press.text(72, 540, 70, "The counts in Figure 1 are raw. " + words(40, 1), indent=12)
+    press.plot((120, 160, 480, 320))
+    y = press.text(72, 540, 340, words(12, 3), size=9, lead="Supplementary Figure 1.")
+    press.text(72, 540, y + 20, words(150, 2), indent=12)
+    figure = read_pdf(press.bytes()).figures[0]
+    assert [text[:24] for text in figure.contexts] == ["The counts in Figure 1 a"]
+
+
 def test_caption_and_other_figures_are_no_context(press, words):
     cited_figure(press, words)
     press.text(54, 297, 380, "As in Fig. 2 and Table 1. " + words(60, 1), indent=12)

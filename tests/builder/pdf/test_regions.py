@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from s1_mmalign.builder.formats.pdf import PdfOptions, read_pdf
+from tests.builder.pdf.cuts import assert_cut
 
 SPRINGER = "Fig. {n} "
 ELSEVIER = "Fig. {n}. "
@@ -17,20 +18,6 @@ REVTEX = "FIG. {n}. "
 LATEX = "Figure {n}: "
 NATURE = "Fig. {n} | "
 FRONTIERS = "FIGURE {n} | "
-
-
-def size_in_points(figure) -> tuple[float, float]:
-    """Width and height of the first picture on paper, from the resolution that is written into the file."""
-    image = Image.open(io.BytesIO(figure.graphics[0].data))
-    dpi = image.info["dpi"][0]
-    return image.width * 72 / dpi, image.height * 72 / dpi
-
-
-def assert_cut(figure, rect, tolerance: float = 12.0) -> None:
-    """The picture shows `rect` and no neighbour: same width and height up to the paper around it."""
-    width, height = size_in_points(figure)
-    assert width == pytest.approx(rect.width, abs=tolerance)
-    assert height == pytest.approx(rect.height, abs=tolerance)
 
 
 def two_columns(press, words) -> None:
@@ -312,3 +299,50 @@ def test_three_columns(press, words):
     paper = read_pdf(press.bytes())
     assert [f.caption for f in paper.figures] == [words(18, 4)]
     assert_cut(paper.figures[0], rect)
+
+
+def test_figures_stacked_with_their_captions_beside_them_are_cut_apart(press, words):
+    press.text(72, 540, 60, words(60, 1), indent=12)
+    upper, lower = press.photo((72, 140, 330, 300), 1), press.photo((72, 308, 330, 470), 2)
+    press.text(345, 540, 210, words(25, 3), size=9, lead="Figure 1.", flush=False)
+    press.text(345, 540, 380, words(25, 4), size=9, lead="Figure 2.", flush=False)
+    press.text(72, 540, 500, words(160, 2), indent=12)
+    paper = read_pdf(press.bytes())
+    assert [f.caption for f in paper.figures] == [words(25, 3), words(25, 4)]
+    assert_cut(paper.figures[0], upper)
+    assert_cut(paper.figures[1], lower)
+
+
+def test_figures_side_by_side_with_captions_off_level_are_cut_apart(press, words):
+    left, right = press.photo((72, 160, 290, 250), 1), press.photo((320, 72, 540, 310), 2)
+    press.text(72, 290, 266, words(8, 3), size=9, lead="Figure 1.")
+    press.text(320, 540, 326, words(30, 4), size=9, lead="Figure 2.")
+    press.text(72, 540, 420, words(220, 2), indent=12)
+    paper = read_pdf(press.bytes())
+    assert_cut(paper.figures[0], left)
+    assert_cut(paper.figures[1], right)
+
+
+def test_short_caption_at_the_left_edge_has_the_small_picture_in_the_middle_of_the_column(press, words):
+    press.text(72, 540, 60, words(60, 1), indent=12)
+    rect = press.photo((240, 130, 372, 250))
+    press.line(72, 270, "Figure 1. A sample.", 9, "tibo")
+    press.text(72, 540, 320, words(220, 2), indent=12)
+    paper = read_pdf(press.bytes())
+    assert [f.caption for f in paper.figures] == ["A sample."]
+    assert_cut(paper.figures[0], rect)
+
+
+def test_photographs_are_cut_as_jpeg_and_drawings_as_png(press, words):
+    press.text(72, 540, 60, words(60, 1), indent=12)
+    y, x = np.mgrid[0:300, 0:400]
+    waves = 120 + 60 * np.sin(x / 30)[..., None] * np.cos(y / 40)[..., None] + np.array([0, 20, 40])
+    noisy = waves + np.random.default_rng(0).normal(0, 6, waves.shape)
+    stream = io.BytesIO()
+    Image.fromarray(noisy.astype(np.uint8)).save(stream, "JPEG", quality=95)
+    press.sheet.insert_image((120, 130, 480, 400), stream=stream.getvalue())
+    press.text(72, 540, 416, words(10, 3), size=9, lead="Figure 1.")
+    press.plot((120, 450, 480, 600))
+    press.text(72, 540, 616, words(10, 4), size=9, lead="Figure 2.")
+    formats = [Image.open(io.BytesIO(f.graphics[0].data)).format for f in read_pdf(press.bytes()).figures]
+    assert formats == ["JPEG", "PNG"]
