@@ -17,6 +17,8 @@ from s1_mmalign.eval.intervals import Design
 from s1_mmalign.eval.sample import Sample
 
 Values = Sequence[float | None]
+Points = dict[str, list[float | None]]
+"""Values of the rows by the name of the text, in the sample's order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,15 @@ class Drawn:
     def cut(self) -> list[str]:
         """Recaptions cut to their raw captions' lengths."""
         return [cut_to(row["recaption"], len(row["caption"] or "")) for row in self.sample.rows]
+
+    def texts(self) -> dict[str, list[str]]:
+        """Return the texts that are measured, by name."""
+        return {"raw": self.raw, "recaption": self.recaptions, "recaption_cut": self.cut}
+
+    @property
+    def partners(self) -> list[int | None]:
+        """For each row the number of a row of another paper."""
+        return exchange([row["paper_id"] for row in self.sample.rows])
 
     def groups(self, measure: Callable[[Design, np.ndarray], dict[str, Any]]) -> dict[str, Any]:
         """Return `measure` of all rows as `all`, and `by_source` and `by_discipline`; it gets a mask of the rows."""

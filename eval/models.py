@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from s1_mmalign.processing.captioners.identity import identify_model
 
 AUTO = "auto"
 """Measure with the default checkpoint if it is on this machine already; never download it unasked."""
@@ -19,6 +22,55 @@ class EvaluateError(ValueError):
 
 class NotMeasuredError(Exception):
     """A score that nobody insisted on cannot be had here; the text is the reason that the report gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A checkpoint that was found, how it is loaded, and which one exactly it is."""
+
+    model_id: str
+    """As the user gave it: a folder or a Hub name."""
+    asked_revision: str | None
+    revision: str
+    """Commit on the Hub; of a folder `local-` and a hash of its files."""
+    device: str | None
+    """As torch names it; None: the accelerator where there is one."""
+    device_type: str
+    dtype: str
+    local_files_only: bool
+
+    def arguments(self) -> tuple[str, str | None, str | None, str, bool]:
+        """Return what `load_encoder` and `load_scorer` take; they load equal arguments once per process."""
+        return self.model_id, self.asked_revision, self.device, self.dtype, self.local_files_only
+
+    def identity(self) -> dict[str, str]:
+        """Return what decides a score; the place of a folder does not."""
+        name = Path(self.model_id).name if self.revision.startswith("local-") else self.model_id
+        return {"model": name, "revision": self.revision, "dtype": self.dtype, "device": self.device_type}
+
+    @property
+    def label(self) -> str:
+        """In one line, as rows record it."""
+        identity = self.identity()
+        return f"{identity['model']}@{identity['revision']} {self.dtype}"
+
+    def described(self, max_tokens: int) -> dict[str, Any]:
+        """Return what the report says of the model."""
+        return {
+            "id": self.model_id,
+            "revision": self.revision,
+            "dtype": self.dtype,
+            "device": self.device_type,
+            "max_tokens": max_tokens,
+        }
+
+
+def choose(loaded: Any, asked_revision: str | None, device: str | None, local_files_only: bool) -> ModelChoice:
+    """Describe a model that was loaded with these arguments."""
+    revision = identify_model(loaded.model_id, asked_revision).revision or "unknown"
+    return ModelChoice(
+        loaded.model_id, asked_revision, revision, device, loaded.device.type, loaded.dtype, local_files_only
+    )
 
 
 def load_model(

@@ -7,13 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-_RAW, _RECAPTION = "#7a8a99", "#c0532b"
-"""Told apart in grey and by readers who do not see red and green apart."""
+_RAW, _RECAPTION = "#0072B2", "#D55E00"
+"""Blue and vermilion of Okabe & Ito (2008), told apart with any colour vision; line styles do so in grey."""
 _NAMES = ("caption_lengths", "pseudo_perplexity", "clip_score")
 _SUFFIXES = ("png", "svg")
 _STYLE = {
-    "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8, "figure.dpi": 200,
-    "legend.frameon": False, "svg.hashsalt": "s1-mmalign", "svg.fonttype": "path",
+    "font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.6, "savefig.dpi": 300,
+    "xtick.major.width": 0.6, "ytick.major.width": 0.6, "xtick.labelsize": 7, "ytick.labelsize": 7,
+    "legend.frameon": False, "legend.fontsize": 7, "legend.handlelength": 1.6, "lines.linewidth": 1.3,
+    "svg.hashsalt": "s1-mmalign", "svg.fonttype": "path",
 }  # fmt: skip
 
 
@@ -33,11 +35,13 @@ def draw_plots(folder: Path, report: dict[str, Any], points: dict[str, Any]) -> 
     drawings: dict[str, Callable[[Any], None]] = {}
     histogram = report["lengths"]["all"]["histogram"]
     if histogram["raw"]:
-        drawings["caption_lengths"] = lambda axes: _lengths(axes, histogram)
+        drawings["caption_lengths"] = lambda axes: _lengths(axes, report["lengths"]["all"])
     if points.get("pseudo_perplexity"):
-        drawings["pseudo_perplexity"] = lambda axes: _cumulative(axes, points["pseudo_perplexity"])
+        drawings["pseudo_perplexity"] = lambda axes: _cumulative(
+            axes, points["pseudo_perplexity"], report["pseudo_perplexity"]
+        )
     if points.get("clip_score"):
-        drawings["clip_score"] = lambda axes: _scatter(axes, points["clip_score"])
+        drawings["clip_score"] = lambda axes: _scatter(axes, points["clip_score"], report["clip_score"])
     for name in _NAMES:
         if name not in drawings:  # of an earlier run that measured more
             for suffix in _SUFFIXES:
@@ -53,7 +57,7 @@ def _save(folder: Path, name: str, drawing: Callable[[Any], None]) -> list[str]:
 
     folder.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(4.5, 3.0), layout="constrained")  # no pyplot: no global state, no display
+        figure = Figure(figsize=(3.4, 2.6), layout="constrained")  # no pyplot: no global state, no display
         FigureCanvasAgg(figure)
         drawing(figure.add_subplot())
         for suffix in _SUFFIXES:
@@ -64,17 +68,22 @@ def _save(folder: Path, name: str, drawing: Callable[[Any], None]) -> list[str]:
     return [f"{name}.{suffix}" for suffix in _SUFFIXES]
 
 
-def _lengths(axes: Any, histogram: dict[str, Any]) -> None:
+def _lengths(axes: Any, lengths: dict[str, Any]) -> None:
+    histogram = lengths["histogram"]
     width = histogram["bin_characters"]
     edges = [index * width for index in range(len(histogram["raw"]) + 1)]
-    for name, colour in (("raw", _RAW), ("recaption", _RECAPTION)):
+    for name, colour, line in (("raw", _RAW, "-"), ("recaption", _RECAPTION, "--")):
         total = sum(histogram[name]) or 1
         shares = [100 * count / total for count in histogram[name]]
-        axes.stairs(shares, edges, fill=True, alpha=0.35, color=colour, label=name)
-        axes.stairs(shares, edges, color=colour, linewidth=1.2)
-    axes.set(xlabel="Caption length (characters)", ylabel="Share of captions (%)", ylim=(0, None))
+        found = lengths["characters"][name]
+        label = f"{name}: {found['mean']:.0f} ± {found['std']:.0f}, CV {100 * (found['cv'] or 0):.0f} %"
+        axes.stairs(shares, edges, fill=True, alpha=0.25, color=colour)
+        axes.stairs(shares, edges, color=colour, linewidth=1.2, linestyle=line, label=label)
+    axes.set(xlabel="caption length (characters)", ylabel="share of captions (%)")
     axes.set_xlim(0, max(_reached(histogram[name], 0.995) for name in ("raw", "recaption")) * width)
-    axes.legend()
+    axes.set_ylim(0, 1.3 * axes.dataLim.y1)
+    axes.legend(loc="upper right")
+    _say(axes, f"n = {lengths['characters']['raw']['n']:,} rows with both captions")
 
 
 def _reached(counts: list[int], share: float) -> int:
@@ -87,18 +96,21 @@ def _reached(counts: list[int], share: float) -> int:
     return len(counts)
 
 
-def _cumulative(axes: Any, points: dict[str, list[float | None]]) -> None:
-    styles = (("raw", _RAW, "-", "raw"), ("recaption", _RECAPTION, "-", "recaption"),
-              ("recaption_cut", _RECAPTION, ":", "recaption, raw length"))  # fmt: skip
+def _cumulative(axes: Any, points: dict[str, list[float | None]], section: dict[str, Any]) -> None:
+    styles = (("raw", _RAW, "-", "raw"), ("recaption", _RECAPTION, "--", "recaption"),
+              ("recaption_cut", _RECAPTION, ":", "recaption at raw length"))  # fmt: skip
     for name, colour, line, label in styles:
         values = sorted(value for value in points[name] if value is not None)
         if values:
             axes.ecdf(values, color=colour, linestyle=line, label=label)
-    axes.set(xlabel="log$_{10}$ pseudo-perplexity", ylabel="Share of captions", ylim=(0, 1))
-    axes.legend(loc="lower right")
+    how = "" if section["exact"] else f", approximated: stride {section['stride']}"
+    axes.set(xlabel=f"log$_{{10}}$ pseudo-perplexity{how}", ylabel="share of captions", ylim=(0, 1.01))
+    axes.legend(loc="upper left", bbox_to_anchor=(0.0, 1.02))
+    method = section["methods"][0]
+    _say(axes, f"n = {method['all']['n']:,}; {method['method']}; {_model(section)}")
 
 
-def _scatter(axes: Any, points: dict[str, list[float | None]]) -> None:
+def _scatter(axes: Any, points: dict[str, list[float | None]], section: dict[str, Any]) -> None:
     pairs = [
         (raw, recaption)
         for raw, recaption in zip(points["raw"], points["recaption"], strict=True)
@@ -106,6 +118,24 @@ def _scatter(axes: Any, points: dict[str, list[float | None]]) -> None:
     ]
     if pairs:
         low, high = min(map(min, pairs)), max(map(max, pairs))
-        axes.plot([low, high], [low, high], color="black", linewidth=0.6, linestyle="--")
-        axes.scatter(*zip(*pairs, strict=True), s=8, alpha=0.5, color=_RECAPTION, edgecolors="none")
+        axes.plot([low, high], [low, high], color="0.4", linewidth=0.7, linestyle="--", zorder=1)
+        axes.scatter(*zip(*pairs, strict=True), s=9, alpha=0.55, color=_RECAPTION, edgecolors="none", zorder=2)
+        variant = section["variants"][0]["all"]
+        means = [variant[name]["mean"] for name in ("raw", "recaption")]
+        axes.plot(*means, marker="P", color=_RAW, markersize=8, markeredgecolor="white", linestyle="", zorder=3,
+                  label="means")  # fmt: skip
+        axes.legend(loc="upper left", title=f"recaption higher: {100 * variant['higher']:.0f} %", title_fontsize=7)
     axes.set(xlabel="CLIPScore, raw caption", ylabel="CLIPScore, recaption", aspect="equal")
+    rates = [f"{100 * (section['truncation_rate'][name] or 0):.0f} %" for name in ("raw", "recaption")]
+    _say(axes, f"n = {len(pairs):,}; {_model(section)}\ncut at {section['model']['max_tokens']} tokens: "
+               f"{rates[0]} of raw, {rates[1]} of recaptions")  # fmt: skip
+
+
+def _say(axes: Any, text: str) -> None:
+    """Say above the plot what was measured."""
+    axes.set_title(text, fontsize=6, color="0.35", loc="left")
+
+
+def _model(section: dict[str, Any]) -> str:
+    model = section["model"]
+    return f"{Path(model['id']).name}@{str(model['revision'])[:14]}, {model['dtype']}"

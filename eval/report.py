@@ -1,92 +1,53 @@
-"""Raw captions against recaptions: what `s1-mmalign evaluate DATASET` measures and writes to `report.json`."""
+"""Raw captions against recaptions: what `s1-mmalign evaluate DATASET` measures and writes to `report.json`.
+
+sample -> tasks -> what the cache lacks is scored -> sections of the report -> plots
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from s1_mmalign.builder.shards import Manifest, write_atomically
-from s1_mmalign.eval.clip_score.images import IMAGE_MODES
-from s1_mmalign.eval.controls import Drawn
+from s1_mmalign.eval.controls import Drawn, Points
 from s1_mmalign.eval.intervals import LEVEL
-from s1_mmalign.eval.measures import Points, measure_clip_score, measure_grounding, measure_perplexity
-from s1_mmalign.eval.models import AUTO, EvaluateError, NotMeasuredError, load_model
+from s1_mmalign.eval.measure_clip import clip_tasks, measure_clip_score
+from s1_mmalign.eval.measure_grounding import grounding_tasks, measure_grounding
+from s1_mmalign.eval.measure_perplexity import measure_perplexity, perplexity_tasks
+from s1_mmalign.eval.models import AUTO, EvaluateError, NotMeasuredError
+from s1_mmalign.eval.options import EvaluateOptions
 from s1_mmalign.eval.plots import draw_plots
-from s1_mmalign.eval.pseudo_perplexity.masking import METHODS
 from s1_mmalign.eval.sample import LENGTH_BIN, Lengths, Progress, Sample, Scan, draw, scan
+from s1_mmalign.eval.score_cache import ScoreCache, Task, Value
+from s1_mmalign.eval.scorers import Scorers, load_scorers
 from s1_mmalign.eval.summary import summary_lines
+from s1_mmalign.eval.workers import Workers, launched, score_missing
 
 __all__ = ["AUTO", "REPORT_NAME", "EvaluateError", "EvaluateOptions", "Progress", "evaluate_dataset", "summary_lines"]
 
 REPORT_NAME = "report.json"
 PLOTS_FOLDER = "plots"
-REPORT_VERSION = 1
-
-CLIP_MODEL = "openai/clip-vit-base-patch32"
-"""The checkpoint of Hessel et al. 2021."""
-PERPLEXITY_MODEL = "allenai/scibert_scivocab_uncased"
+REPORT_VERSION = 2
 
 SIGNIFICANT_DIGITS = 6
-_DTYPES = ("float32", "bfloat16", "float16")
 
-
-@dataclass(frozen=True, slots=True)
-class EvaluateOptions:
-    """What is measured, on which rows, with which models."""
-
-    sample_size: int = 500
-    """Rows drawn for grounding and CLIPScore, by source and discipline; 0: all. Lengths are of all rows anyway."""
-    perplexity_sample: int = 100
-    """Rows of that sample for pseudo-perplexity, which costs one pass of the model for each token; 0: all."""
-    seed: int = 0
-    clip_model: str | None = AUTO
-    """Folder or Hub name; "auto": `CLIP_MODEL` if it is in the Hugging Face cache; None: no CLIPScore."""
-    perplexity_model: str | None = AUTO
-    """Folder or Hub name; "auto": `PERPLEXITY_MODEL` if it is in the cache; None: no pseudo-perplexity."""
-    clip_revision: str | None = None
-    perplexity_revision: str | None = None
-    device: str | None = None
-    """As torch names it; None: the accelerator where there is one."""
-    dtype: str = "float32"
-    batch_size: int = 32
-    """Images or texts that the CLIP-like model reads at once."""
-    tokens_per_batch: int = 8192
-    """Tokens, padding included, that the masked language model reads at once."""
-    image_modes: tuple[str, ...] = ("checkpoint", "pad")
-    perplexity_methods: tuple[str, ...] = METHODS
-    weight: float = 2.5
-    """w of CLIPScore: 2.5 in Hessel et al. 2021."""
-    resamples: int = 2000
-    """Bootstrap draws of the confidence intervals."""
-    plots: bool = True
-
-    def __post_init__(self) -> None:
-        """Reject what cannot be meant."""
-        for name in ("sample_size", "perplexity_sample", "seed"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}={getattr(self, name)!r}: 0 or more is expected")
-        for name in ("batch_size", "tokens_per_batch", "resamples", "weight"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name}={getattr(self, name)!r}: a positive number is expected")
-        for name in ("clip_model", "perplexity_model"):
-            if getattr(self, name) == "":
-                raise ValueError(f"{name}='': a folder, a Hub name, {AUTO!r} or None is expected")
-        if self.dtype not in _DTYPES:
-            raise ValueError(f"dtype={self.dtype!r}: one of {', '.join(_DTYPES)} is expected")
-        for name, allowed in (("image_modes", IMAGE_MODES), ("perplexity_methods", METHODS)):
-            chosen = getattr(self, name)
-            if not chosen or set(chosen) - set(allowed):
-                raise ValueError(f"{name}={chosen!r}: one or more of {', '.join(allowed)} are expected")
+Tasks = dict[str, list[Task | None]]
+"""Tasks by the name of the text, in the sample's order; None where there is nothing to score."""
+Section = Callable[[ScoreCache], dict[str, Any]]
+"""Makes a section of the report of what the cache holds."""
 
 
 def evaluate_dataset(folder: Path, options: EvaluateOptions, progress: Progress | None = None) -> dict[str, Any]:
     """Measure a dataset folder, write `report.json` (and `plots/` where matplotlib is installed), return the report.
 
     Rows without a recaption are counted and left out. A model that is not at hand is an error only where
-    `options` names it; otherwise its section says `"measured": false` and why. Equal data, options, models and
-    machine give equal bytes.
+    `options` names it; otherwise its section says `"measured": false` and why. Each score is kept when it is done:
+    killed at any moment and called again, the same call computes what is missing. Equal data, options, models and
+    machine give equal bytes. Of several processes that were launched together, each scores its share, and the first
+    one writes.
 
     Args:
         folder: a dataset folder as `build` makes it.
@@ -95,28 +56,31 @@ def evaluate_dataset(folder: Path, options: EvaluateOptions, progress: Progress 
 
     Raises:
         FolderError: the folder is no dataset, or a shard cannot be read.
-        EvaluateError: a model that `options` names cannot be loaded.
+        EvaluateError: a model that `options` names cannot be loaded, or the engine is not there.
+        JournalError: scores cannot be written (disk full, no permission).
     """
     folder = Path(folder)
     manifest = Manifest.load(folder)
-    loaded = {name: _load(name, options) for name in ("clip_model", "perplexity_model")}
-    found = scan(folder, manifest, options.sample_size, options.seed, progress)
-    sample = draw(folder, manifest, found, options.sample_size)
-    report = _dataset(found, manifest, sample, options)
-    points: dict[str, Points] = {}
-    if not sample.rows:
-        nothing = {"measured": False, "reason": "no row has a recaption: run `s1-mmalign recaption` first"}
-        report |= {"grounding": nothing, "clip_score": nothing, "pseudo_perplexity": nothing}
-    else:
-        drawn = Drawn.of(sample, options.resamples, options.seed)
-        report["grounding"] = measure_grounding(drawn, progress)
-        report["clip_score"], points["clip_score"] = _clip_score(
-            loaded["clip_model"], drawn, folder, manifest, options, progress
-        )
-        report["pseudo_perplexity"], points["pseudo_perplexity"] = _perplexity(
-            loaded["perplexity_model"], sample, options, progress
-        )
-    report["plots"] = draw_plots(folder / PLOTS_FOLDER, report, points) if options.plots else _no_plots("not asked for")
+    with launched(options.engine, options.num_proc) as workers:
+        scorers = load_scorers(folder, options, workers)
+        found = scan(folder, manifest, options.sample_size, options.seed, progress)
+        sample = draw(folder, manifest, found, options.sample_size)
+        cache = ScoreCache(folder)
+        try:
+            report, points = _measured(scorers, sample, options, cache, workers, progress)
+            if options.write_columns:
+                from s1_mmalign.eval.score_columns import score_columns
+
+                score_columns(folder, scorers, options.weight, cache, workers, progress)
+        finally:
+            cache.close()
+        report = _dataset(found, manifest, sample, options) | report
+        workers.wait()  # all have read what they need: the first one may merge the files now
+        if not workers.is_main:
+            return rounded(report)
+    cache.compact()
+    plots = folder / PLOTS_FOLDER
+    report["plots"] = draw_plots(plots, report, points) if options.plots else _no_plots("not asked for")
     report = rounded(report)
     write_atomically(folder / REPORT_NAME, json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return report
@@ -126,52 +90,85 @@ def _no_plots(reason: str) -> dict[str, Any]:
     return {"files": [], "reason": reason}
 
 
-def _load(option: str, options: EvaluateOptions) -> Any:
-    """Load a model before the work begins, so that a wrong name costs no time; a reason where there is none."""
-    revision = getattr(options, option.replace("model", "revision"))
+def _measured(
+    scorers: Scorers,
+    sample: Sample,
+    options: EvaluateOptions,
+    cache: ScoreCache,
+    workers: Workers,
+    progress: Progress | None,
+) -> tuple[dict[str, Any], dict[str, Points]]:
+    """Return the sections with scores, and the values of the rows for the plots."""
+    if not sample.rows:
+        nothing = {"measured": False, "reason": "no row has a recaption: run `s1-mmalign recaption` first"}
+        return {"grounding": nothing, "clip_score": nothing, "pseudo_perplexity": nothing}, {}
+    drawn = Drawn.of(sample, options.resamples, options.seed)
+    points: dict[str, Points] = {}
+    sections: dict[str, Section] = {}
 
-    def load(*arguments: Any) -> Any:
-        if option == "clip_model":
-            from s1_mmalign.eval.clip_score.encoder import load_encoder
+    def wanted(scorer: Any, tasks: Tasks) -> Tasks:
+        score_missing(scorer, [task for column in tasks.values() for task in column if task], cache, workers, progress)
+        return tasks
 
-            return load_encoder(*arguments)
-        from s1_mmalign.eval.pseudo_perplexity.scorer import load_scorer
-
-        return load_scorer(*arguments)
-
-    default = CLIP_MODEL if option == "clip_model" else PERPLEXITY_MODEL
-    try:
-        return load_model(option, getattr(options, option), default, load, revision, options.device, options.dtype)
-    except NotMeasuredError as reason:
-        return reason
+    found = wanted(scorers.grounding, grounding_tasks(scorers.grounding, drawn))
+    sections["grounding"] = lambda cache: measure_grounding(drawn, values_of(cache, found))
+    sections["clip_score"] = _clip_section(scorers, drawn, options, points, wanted)
+    sections["pseudo_perplexity"] = _perplexity_section(scorers, sample, options, points, wanted)
+    workers.wait()
+    cache.reload()
+    return {name: section(cache) for name, section in sections.items()}, points
 
 
-def _clip_score(
-    model: Any, drawn: Drawn, folder: Path, manifest: Manifest, options: EvaluateOptions, progress: Progress | None
-) -> tuple[dict[str, Any], Points]:
-    if isinstance(model, NotMeasuredError):
-        return {"measured": False, "reason": str(model)}, {}
-    return measure_clip_score(
-        model, drawn, folder, manifest, options.image_modes, options.weight, options.batch_size, progress
-    )
+def _clip_section(
+    scorers: Scorers, drawn: Drawn, options: EvaluateOptions, points: dict[str, Points], wanted: Callable[..., Tasks]
+) -> Section:
+    scorer = scorers.clip
+    if isinstance(scorer, NotMeasuredError):
+        return partial(_not_measured, scorer)
+    tasks = wanted(scorer, clip_tasks(scorer, drawn))
+
+    def section(cache: ScoreCache) -> dict[str, Any]:
+        result, points["clip_score"] = measure_clip_score(
+            scorer, drawn, values_of(cache, tasks), scorers.clip_tokens, options.weight
+        )
+        return result
+
+    return section
 
 
-def _perplexity(
-    model: Any, sample: Sample, options: EvaluateOptions, progress: Progress | None
-) -> tuple[dict[str, Any], Points]:
-    if isinstance(model, NotMeasuredError):
-        return {"measured": False, "reason": str(model)}, {}
+def _perplexity_section(
+    scorers: Scorers, sample: Sample, options: EvaluateOptions, points: dict[str, Points], wanted: Callable[..., Tasks]
+) -> Section:
+    chosen = scorers.perplexity
+    if isinstance(chosen, NotMeasuredError):
+        return partial(_not_measured, chosen)
     part = sample.first(options.perplexity_sample)
     drawn = Drawn.of(part, options.resamples, options.seed)
-    section, points = measure_perplexity(model, drawn, options.perplexity_methods, options.tokens_per_batch, progress)
-    return section | {"sample": {"rows": len(part.rows), "strata": part.strata}}, points
+    tasks = [(scorer, wanted(scorer, perplexity_tasks(scorer, drawn))) for scorer in chosen]
+
+    def section(cache: ScoreCache) -> dict[str, Any]:
+        measured = [(scorer, values_of(cache, found)) for scorer, found in tasks]
+        result, points["pseudo_perplexity"] = measure_perplexity(drawn, measured, *scorers.perplexity_tokens)
+        return result | {"sample": {"rows": len(part.rows), "strata": part.strata}}
+
+    return section
+
+
+def _not_measured(reason: NotMeasuredError, _cache: ScoreCache) -> dict[str, Any]:
+    return {"measured": False, "reason": str(reason)}
+
+
+def values_of(cache: ScoreCache, tasks: Tasks) -> dict[str, list[Value | None]]:
+    """Return the scores of tasks, in the same places."""
+    known = cache.get([task.key for column in tasks.values() for task in column if task])
+    return {name: [known[task.key] if task else None for task in column] for name, column in tasks.items()}
 
 
 def _dataset(found: Scan, manifest: Manifest, sample: Sample, options: EvaluateOptions) -> dict[str, Any]:
     """Return the sections that need no model: counts, the sample, lengths."""
     return {
         "version": REPORT_VERSION,
-        "options": asdict(options),
+        "options": options.measured_with(),
         "dataset": {
             "rows": found.rows,
             "rows_with_recaption": found.rows - found.without_recaption,

@@ -26,7 +26,7 @@ Progress = Callable[[str, int, int], None]
 
 _SCAN = ("image_path", "caption", "recaption", "source", "discipline", "recaption_model", "recaption_prompt")
 _TEXT = ("image_path", "caption", "subcaption", "recaption", "title", "abstract", "citation_contexts", "source",
-         "discipline", "paper_id")  # fmt: skip
+         "discipline", "paper_id", "image_sha256")  # fmt: skip
 
 Stratum = tuple[str, str]
 """Source and discipline."""
@@ -76,7 +76,7 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Rows drawn from the dataset, in order of their hashes."""
+    """Rows drawn from the dataset, in order of their hashes; `shard` and `shard_row` say where each stands."""
 
     rows: list[dict[str, Any]]
     places: list[Place]
@@ -154,6 +154,7 @@ def draw(folder: Path, manifest: Manifest, found: Scan, sample_size: int) -> Sam
     rows: list[dict[str, Any]] = [{}] * len(places)
     for index, row in read_rows(folder, manifest, places, _TEXT):
         row["source"], row["discipline"] = _name(SOURCES, row["source"]), _name(DISCIPLINES, row["discipline"])
+        row["shard"], row["shard_row"] = manifest.shards[places[index].shard].path, places[index].row
         rows[index] = row
     return Sample(rows, places, _weights(rows, found.strata, quotas), _strata(found.strata, quotas))
 

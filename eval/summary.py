@@ -76,6 +76,11 @@ def _control_lines(variant: dict[str, Any]) -> list[str]:
 def _perplexity_lines(section: dict[str, Any]) -> list[str]:
     lines = [
         f"log10 pseudo-perplexity with {_model(section)}, {section['sample']['rows']:,} rows;",
+        *(
+            []
+            if section.get("exact", True)
+            else [f"  approximated: every {section['stride']}th token is hidden at once;"]
+        ),
         "  lower is more predictable; changes are of the geometric mean",
     ]
     for method in section["methods"]:

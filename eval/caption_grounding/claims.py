@@ -83,6 +83,11 @@ def find_claims(text: str) -> Claims:
     return Claims(frozenset(_numbers(text)), frozenset(_entities(text)), frozenset(_symbols(text)))
 
 
+def find_numbers(text: str, indices: bool = False) -> frozenset[tuple[float, str]]:
+    """Return only the numbers of a text, as (absolute value, unit or ""); with `indices` also those of "Figure 3"."""
+    return frozenset(_numbers(plain(text), indices))
+
+
 def find_sources(texts: list[str]) -> Sources:
     """Return everything of the paper's texts that may bear out a claim; wider than `find_claims` by intent."""
     text = plain("\n".join(texts))

@@ -40,7 +40,7 @@ _KWARGS_DESCRIPTION = """
 Args:
     predictions (list of str): the texts. None, NaN and blank ones are skipped and counted.
     references (list): the images: `PIL.Image`, encoded bytes, paths, or a decoded or undecoded `datasets` column.
-    model_id (str): folder or Hub name of a CLIP-like checkpoint (CLIP, Long-CLIP, SigLIP, SigLIP 2, Chinese-CLIP).
+    model_id (str): folder or Hub name of a CLIP-like checkpoint (CLIP, Long-CLIP, SigLIP, SigLIP 2).
     revision (str): commit, branch or tag on the Hub.
     text_mode (str): "truncate", or "window": `scores` are then means over a text's windows, `best_scores` maxima.
     image_mode (str): "checkpoint" (CLIP crops the centre, SigLIP stretches), "crop", or "pad" (white, to a square).

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .images import ImageError, ImageMode, open_image
+from .images import ImageError, ImageMode, decode, fit
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +22,10 @@ DTYPES = ("float32", "bfloat16", "float16")
 
 Advance = Callable[[int], None]
 """Called with the number of items that were just done."""
+
+
+Prepared = dict[ImageMode, "dict[str, torch.Tensor]"]
+"""One image as the model reads it, in each of the shapes that were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,27 +130,47 @@ class ClipEncoder:
         batch_size: int = 32,
         advance: Advance | None = None,
     ) -> Images:
-        """Return unit vectors of images; see `images.open_image` for what an item may be and for `mode`.
+        """Return unit vectors of images; see `images.decode` for what an item may be and `images.fit` for `mode`."""
+        return self.encode_image_modes(items, (mode,), batch_size, advance)[mode]
+
+    def encode_image_modes(
+        self,
+        items: Iterable[Any],
+        modes: Sequence[ImageMode],
+        batch_size: int = 32,
+        advance: Advance | None = None,
+    ) -> dict[ImageMode, Images]:
+        """Return unit vectors of images in several shapes; each image is decoded once."""
+        vectors: dict[ImageMode, list[np.ndarray]] = {mode: [] for mode in modes}
+        reasons: list[str | None] = []
+        for batch in self.iter_images(items, modes, batch_size):
+            for mode, images in batch.items():
+                vectors[mode] += list(images.vectors)
+            reasons += batch[modes[0]].reasons
+            if advance:
+                advance(len(batch[modes[0]].reasons))
+        return {mode: Images(_rows(found), reasons) for mode, found in vectors.items()}
+
+    def iter_images(
+        self, items: Iterable[Any], modes: Sequence[ImageMode], batch_size: int = 32
+    ) -> Iterator[dict[ImageMode, Images]]:
+        """Yield unit vectors of `batch_size` images at a time, in several shapes; each image is decoded once.
 
         Images are decoded by a few threads while the model works; two batches of them are held at a time.
         """
-        vectors: list[np.ndarray] = []
-        reasons: list[str | None] = []
-        for batch in self._prepared(items, mode, batch_size):
+        for batch in self._prepared(items, modes, batch_size):
             good = [item for item in batch if isinstance(item, dict)]
-            encoded = iter(self._vectors("get_image_features", _stack(good))) if good else iter(())
-            for item in batch:
-                vectors.append(next(encoded) if isinstance(item, dict) else np.empty(0))
-                reasons.append(None if isinstance(item, dict) else item)
-            if advance:
-                advance(len(batch))
-        width = max((len(vector) for vector in vectors), default=0)
-        rows = [vector if len(vector) else np.full(width, np.nan, dtype=np.float32) for vector in vectors]
-        return Images(np.stack(rows) if rows else np.zeros((0, 0), dtype=np.float32), reasons)
+            reasons = [None if isinstance(item, dict) else item for item in batch]
+            found: dict[ImageMode, Images] = {}
+            for mode in modes:
+                stacked = _stack([item[mode] for item in good]) if good else {}
+                encoded = iter(self._vectors("get_image_features", stacked)) if good else iter(())
+                found[mode] = Images(_rows([np.empty(0) if reason else next(encoded) for reason in reasons]), reasons)
+            yield found
 
     def _prepared(
-        self, items: Iterable[Any], mode: ImageMode, batch_size: int
-    ) -> Iterator[list[dict[str, torch.Tensor] | str]]:
+        self, items: Iterable[Any], modes: Sequence[ImageMode], batch_size: int
+    ) -> Iterator[list[Prepared | str]]:
         """Yield batches of processed images, or the reason why there is none, one batch decoded ahead."""
         source = iter(items)
         with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
@@ -154,18 +178,18 @@ class ClipEncoder:
             while True:
                 batch = list(islice(source, batch_size))
                 if batch:
-                    ahead.append([pool.submit(self._prepare, item, mode) for item in batch])
+                    ahead.append([pool.submit(self._prepare, item, modes) for item in batch])
                 if not ahead:
                     return
                 if len(ahead) > 1 or not batch:
                     yield [future.result() for future in ahead.popleft()]
 
-    def _prepare(self, item: Any, mode: ImageMode) -> dict[str, torch.Tensor] | str:
+    def _prepare(self, item: Any, modes: Sequence[ImageMode]) -> Prepared | str:
         try:
-            image = open_image(item, mode)
+            image = decode(item)
         except ImageError as error:
             return str(error)
-        return dict(self.processor(images=[image], return_tensors="pt"))
+        return {mode: dict(self.processor(images=[fit(image, mode)], return_tensors="pt")) for mode in modes}
 
     def _vectors(self, method: str, inputs: dict[str, torch.Tensor]) -> np.ndarray:
         """Run one tower; normalised in float32 whatever the model's dtype."""
@@ -187,6 +211,13 @@ def default_device() -> str:
 
     accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     return accelerator.type if accelerator else "cpu"
+
+
+def _rows(vectors: list[np.ndarray]) -> np.ndarray:
+    """Stack vectors; an empty one becomes NaN."""
+    width = max((len(vector) for vector in vectors), default=0)
+    rows = [vector if len(vector) else np.full(width, np.nan, dtype=np.float32) for vector in vectors]
+    return np.stack(rows) if rows else np.zeros((0, 0), dtype=np.float32)
 
 
 def _stack(items: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

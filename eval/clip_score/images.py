@@ -29,13 +29,15 @@ class ImageError(ValueError):
 
 
 def open_image(item: Any, mode: ImageMode = "checkpoint") -> Image:
+    """Return an image as RGB, in one of the shapes of `fit`; see `decode` for `item` and the errors."""
+    return fit(decode(item), mode)
+
+
+def decode(item: Any) -> Image:
     """Return an image as RGB.
 
     Args:
         item: a `PIL.Image`, encoded bytes, a path, or `datasets`' `{"bytes": …, "path": …}`.
-        mode: "checkpoint" leaves the shape to the checkpoint's processor (CLIP crops the centre, SigLIP
-            stretches); "crop" cuts out the centre square first; "pad" adds white to make it square, so that
-            nothing of a wide figure is lost.
 
     Raises:
         ImageError: none given, unreadable, too many pixels, or longer than `MAX_ASPECT_RATIO` times its width.
@@ -57,7 +59,7 @@ def open_image(item: Any, mode: ImageMode = "checkpoint") -> Image:
     width, height = image.size
     if not width or not height or max(width, height) > MAX_ASPECT_RATIO * min(width, height):
         raise ImageError(f"image_aspect_ratio: {width} x {height} pixels")
-    return _square(image, mode)
+    return image
 
 
 def _source(item: Any) -> io.BytesIO | Path:
@@ -96,7 +98,13 @@ def _eight_bit(image: Image) -> np.ndarray:
     return np.nan_to_num(scaled).round().astype(np.uint8)
 
 
-def _square(image: Image, mode: ImageMode) -> Image:
+def fit(image: Image, mode: ImageMode) -> Image:
+    """Bring an RGB image into shape.
+
+    "checkpoint" leaves the shape to the checkpoint's processor (CLIP crops the centre, SigLIP stretches, SigLIP 2
+    NaFlex keeps it); "crop" cuts out the centre square first; "pad" adds white to make it square, so that nothing of
+    a wide figure is lost.
+    """
     from PIL import Image
 
     width, height = image.size

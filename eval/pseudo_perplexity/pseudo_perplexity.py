@@ -13,9 +13,10 @@ import evaluate
 import numpy as np
 
 from .masking import METHODS
+from .positions import only_at
 from .scorer import DTYPES, TOKENS_PER_BATCH, clean_text, load_scorer, perplexity
 
-__all__ = ["DEFAULT_MODEL", "PseudoPerplexity"]
+__all__ = ["DEFAULT_MODEL", "PseudoPerplexity", "only_at"]
 
 _DESCRIPTION = """
 Pseudo-perplexity (Salazar et al. 2020) says how predictable a text is to a masked language model: each token
@@ -57,6 +58,7 @@ Args:
     model_id (str): folder or Hub name of a masked language model; SciBERT where none is given.
     revision (str): commit, branch or tag on the Hub.
     method (str): "original" (Salazar et al. 2020) or "within_word_l2r" (Kauf & Ivanova 2023).
+    stride (int): 1 is exact. 7: an approximation that hides every 7th token at once, 7 passes a text.
     tokens_per_batch (int): bound on a batch, padding included; memory follows it, results do not.
     device (str), dtype (str: float32, bfloat16, float16).
 
@@ -65,7 +67,8 @@ Returns:
     mean_perplexity, median_perplexity, mean_log10, std_log10 (population), n: over the texts that were scored;
     perplexities, log_likelihoods (natural logarithm), tokens, reasons: one entry a text;
     skipped: number of texts by reason; unknown_rate: share of tokens that the vocabulary lacks;
-    windowed: number of texts longer than max_tokens; max_tokens, model_id, revision, method, dtype, device.
+    windowed: number of texts longer than max_tokens;
+    max_tokens, model_id, revision, method, stride, dtype, device: what was measured with.
 
 Examples:
     >>> metric = evaluate.load("eval/pseudo_perplexity")                                # doctest: +SKIP
@@ -107,6 +110,7 @@ class PseudoPerplexity(evaluate.Metric):
         model_id: str = DEFAULT_MODEL,
         revision: str | None = None,
         method: str = "original",
+        stride: int = 1,
         tokens_per_batch: int = TOKENS_PER_BATCH,
         device: str | None = None,
         dtype: str = "float32",
@@ -115,10 +119,11 @@ class PseudoPerplexity(evaluate.Metric):
             raise ValueError(f"method={method!r}: one of {', '.join(METHODS)} is expected")
         if dtype not in DTYPES:
             raise ValueError(f"dtype={dtype!r}: one of {', '.join(DTYPES)} is expected")
-        if tokens_per_batch < 1:
-            raise ValueError(f"tokens_per_batch={tokens_per_batch!r}: 1 or more is expected")
+        for name, value in (("tokens_per_batch", tokens_per_batch), ("stride", stride)):
+            if value < 1:
+                raise ValueError(f"{name}={value!r}: 1 or more is expected")
         scorer = load_scorer(model_id, revision, device, dtype)
-        scores = scorer.score(predictions, method, tokens_per_batch)  # type: ignore[arg-type]
+        scores = scorer.score(predictions, method, tokens_per_batch, None, stride)  # type: ignore[arg-type]
         scored = [score for score in scores if score.reason is None]
         logs = [-score.log_likelihood / len(score.log_probs) / np.log(10) for score in scored]
         tokens = sum(len(score.log_probs) for score in scored)
@@ -142,6 +147,7 @@ class PseudoPerplexity(evaluate.Metric):
             "model_id": model_id,
             "revision": scorer.revision,
             "method": method,
+            "stride": stride,
             "dtype": dtype,
             "device": str(scorer.device),
         }

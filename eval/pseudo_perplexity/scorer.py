@@ -1,19 +1,17 @@
-"""Pseudo-log-likelihood of texts under a masked language model, with the head at the masked position only."""
+"""Pseudo-log-likelihood of texts under a masked language model, computed at the masked positions only."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .masking import Copy, Method, Tokens, batches
-
-if TYPE_CHECKING:
-    import torch
+from .positions import only_at
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -21,7 +19,7 @@ TOKENS_PER_BATCH = 8192
 """About 0.5 GB of activations for a BERT of base size in float32."""
 
 Advance = Callable[[int, int], None]
-"""Called with the masked copies that are done, and all of them."""
+"""Called with the tokens that are scored, and all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +110,9 @@ class MaskedScorer:
         method: Method = "original",
         tokens_per_batch: int = TOKENS_PER_BATCH,
         advance: Advance | None = None,
+        stride: int = 1,
     ) -> list[TextScore]:
-        """Score texts, each one's tokens masked one at a time; see `masking.copies` for `method`.
+        """Score texts; see `masking.copies` for `method` and `stride`.
 
         Equal texts are scored once, and the batches are the same in whatever order the texts come. None,
         NaN and blank texts, and texts without a token, get a reason instead ("text_empty").
@@ -121,16 +120,32 @@ class MaskedScorer:
         Raises:
             ValueError: "within_word_l2r" with a tokenizer that does not tell words apart.
         """
+        cleaned = [clean_text(text) for text in texts]
+        unique = list(dict.fromkeys(cleaned))
+        scores = dict(self.iter_scores(unique, method, tokens_per_batch, advance, stride))
+        return [scores[text] for text in cleaned]
+
+    def iter_scores(
+        self,
+        texts: Sequence[str],
+        method: Method = "original",
+        tokens_per_batch: int = TOKENS_PER_BATCH,
+        advance: Advance | None = None,
+        stride: int = 1,
+    ) -> Iterator[tuple[str, TextScore]]:
+        """Yield each text of `texts` (distinct, as `clean_text` returns them) with its score when it is done."""
         if method == "within_word_l2r" and not self.tokenizer.is_fast:
             raise ValueError(f"{self.model_id}: within_word_l2r needs a tokenizer that knows words (a fast one)")
-        cleaned = [clean_text(text) for text in texts]
-        tokens = {text: self.tokens(text) for text in dict.fromkeys(cleaned) if text}
+        tokens = {text: self.tokens(text) for text in texts if text}
         order = [text for text, found in tokens.items() if found.ids]
         order.sort(key=lambda text: (-min(len(tokens[text].ids), self.limit), text))
-        log_probs = self._log_probs([tokens[text] for text in order], method, tokens_per_batch, advance)
-        scores = {text: self._text_score(tokens[text], values) for text, values in zip(order, log_probs, strict=True)}
-        empty = TextScore(np.empty(0), reason="text_empty")
-        return [scores.get(text, empty) for text in cleaned]
+        for text in texts:
+            if text not in tokens or not tokens[text].ids:
+                yield text, TextScore(np.empty(0), reason="text_empty")
+        for index, log_probs in self._log_probs(
+            [tokens[text] for text in order], method, tokens_per_batch, advance, stride
+        ):
+            yield order[index], self._text_score(tokens[order[index]], log_probs)
 
     def _text_score(self, tokens: Tokens, log_probs: np.ndarray) -> TextScore:
         finite = bool(np.isfinite(log_probs).all())
@@ -141,20 +156,28 @@ class MaskedScorer:
         )
 
     def _log_probs(
-        self, texts: Sequence[Tokens], method: Method, tokens_per_batch: int, advance: Advance | None
-    ) -> list[np.ndarray]:
-        results = [np.full(len(text.ids), np.nan) for text in texts]
+        self, texts: Sequence[Tokens], method: Method, tokens_per_batch: int, advance: Advance | None, stride: int
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (number of a text, log P of its tokens), in the order of `texts`, each when its last copy is done."""
         done, total = 0, sum(len(text.ids) for text in texts)
-        for batch in batches(texts, self.limit, method, tokens_per_batch):
-            for copy, value in zip(batch, self._run(texts, batch), strict=True):
-                results[copy.text][copy.target] = value
-            done += len(batch)
+        open_texts: dict[int, tuple[np.ndarray, int]] = {}
+        for batch in batches(texts, self.limit, method, tokens_per_batch, stride):
+            values = iter(self._run(texts, batch))
+            for copy in batch:
+                log_probs, left = open_texts.get(copy.text) or (
+                    np.full(len(texts[copy.text].ids), np.nan), len(texts[copy.text].ids)
+                )  # fmt: skip
+                for target in copy.targets:
+                    log_probs[target] = next(values)
+                open_texts[copy.text] = log_probs, left - len(copy.targets)
+                done += len(copy.targets)
+            for number in [number for number, (_, left) in open_texts.items() if not left]:
+                yield number, open_texts.pop(number)[0]
             if advance:
                 advance(done, total)
-        return results
 
     def _run(self, texts: Sequence[Tokens], batch: list[Copy]) -> list[float]:
-        """Return log P of each copy's target."""
+        """Return log P of each copy's targets, one after the other."""
         import torch
 
         extra = len(self.prefix) + len(self.suffix)
@@ -167,42 +190,18 @@ class MaskedScorer:
             ids[row, : len(line)] = line
             ids[row, [position + shift for position in copy.masked]] = self.tokenizer.mask_token_id
             attention[row, : len(line)] = 1
-        positions = torch.tensor([copy.target - copy.start + len(self.prefix) for copy in batch], device=self.device)
-        targets = torch.tensor([texts[copy.text].ids[copy.target] for copy in batch], device=self.device)
-        with torch.inference_mode(), _HeadAt(self.model, positions):
+        places = [(row, target) for row, copy in enumerate(batch) for target in copy.targets]
+        shifts = [len(self.prefix) - copy.start for copy in batch]
+        rows = torch.tensor([row for row, _ in places])
+        positions = torch.tensor([target + shifts[row] for row, target in places], device=self.device)
+        targets = torch.tensor([texts[batch[row].text].ids[target] for row, target in places], device=self.device)
+        with torch.inference_mode(), only_at(self.model, rows, positions):
             logits = self.model(
                 input_ids=torch.from_numpy(ids).to(self.device),
-                attention_mask=torch.from_numpy(attention).to(self.device),
-            ).logits[:, 0]
-            chosen = logits.float().log_softmax(-1).gather(1, targets[:, None])
-        return chosen[:, 0].tolist()
-
-
-class _HeadAt:
-    """Let the head of a model see one position of each row: the vocabulary is 30,000 wide, the text 200 long.
-
-    The encoder's output is cut by a hook between encoder and head, so it works for any architecture of
-    `transformers` whose head works position by position (all masked language models there do).
-    """
-
-    def __init__(self, model: Any, positions: torch.Tensor) -> None:
-        self.model, self.positions = model, positions
-
-    def __enter__(self) -> None:
-        self.handle = self.model.base_model.register_forward_hook(self._cut)
-
-    def __exit__(self, *_: object) -> None:
-        self.handle.remove()
-
-    def _cut(self, _module: Any, _inputs: Any, output: Any) -> Any:
-        import torch
-
-        hidden = output[0]
-        cut = hidden[torch.arange(len(hidden), device=hidden.device), self.positions][:, None]
-        if isinstance(output, tuple):
-            return (cut, *output[1:])
-        output["last_hidden_state"] = cut
-        return output
+                attention_mask=None if attention.all() else torch.from_numpy(attention).to(self.device),
+            ).logits[:, 0].float()  # fmt: skip
+            chosen = logits.gather(1, targets[:, None])[:, 0] - logits.logsumexp(-1)
+        return chosen.tolist()
 
 
 def _special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:

@@ -23,6 +23,18 @@ def tiny_siglip(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="session")
+def tiny_siglip2(tmp_path_factory) -> str:
+    """A SigLIP 2 (NaFlex) that reads 24 tokens."""
+    return str(make_tiny_clip(tmp_path_factory.mktemp("models") / "siglip2", "siglip2", 24))
+
+
+@pytest.fixture(scope="session")
+def tiny_long_clip(tmp_path_factory) -> str:
+    """A CLIP that reads 248 tokens, as Long-CLIP does."""
+    return str(make_tiny_clip(tmp_path_factory.mktemp("models") / "long-clip", max_tokens=248))
+
+
+@pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory) -> str:
     """A BERT that reads 48 tokens."""
     return str(make_tiny_bert(tmp_path_factory.mktemp("models") / "bert", max_tokens=48))

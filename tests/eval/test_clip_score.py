@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 from s1_mmalign.eval.clip_score.clip_score import ClipScore
 from s1_mmalign.eval.clip_score.encoder import load_encoder
+from s1_mmalign.eval.clip_score.images import decode
 from s1_mmalign.eval.clip_score.scoring import encode_texts
 from s1_mmalign.eval.clip_score.windows import pack
 
@@ -38,25 +40,31 @@ def metric(tmp_path) -> ClipScore:
     return ClipScore(cache_dir=str(tmp_path))
 
 
-def one_pair_at_a_time(folder: str, text: str, image: Image.Image) -> float:
-    """The cosine, plainly: transformers' own model on one text and one image, nothing batched or padded."""
+@cache
+def plain_parts(folder: str):
     from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
-    model = AutoModel.from_pretrained(folder).eval()
+    model = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
     tokenizer = AutoTokenizer.from_pretrained(folder, split_special_tokens=True)
+    return model, tokenizer, AutoImageProcessor.from_pretrained(folder, backend="pil")
+
+
+def one_pair_at_a_time(folder: str, text: str, image: Image.Image) -> float:
+    """The cosine, plainly: transformers' own model on one text and one image, nothing batched or padded."""
+    model, tokenizer, processor = plain_parts(folder)
     ids = tokenizer(text, verbose=False)["input_ids"]
     limit = model.config.text_config.max_position_embeddings
     if len(ids) > limit:
         ids = [*ids[: limit - 1], tokenizer.eos_token_id]
-    if model.config.model_type == "siglip":
-        ids += [tokenizer.pad_token_id] * (limit - len(ids))
-    pixels = AutoImageProcessor.from_pretrained(folder, backend="pil")(images=image, return_tensors="pt").pixel_values
+    if model.config.model_type.startswith("siglip"):
+        padding = [tokenizer.pad_token_id] * (limit - len(ids))
+        ids = ids + padding if tokenizer.padding_side == "right" else padding + ids
     with torch.no_grad():
-        output = model(input_ids=torch.tensor([ids]), pixel_values=pixels)
+        output = model(input_ids=torch.tensor([ids]), **processor(images=image, return_tensors="pt"))
     return float((output.text_embeds * output.image_embeds).sum())
 
 
-@pytest.mark.parametrize("kind", ["tiny_clip", "tiny_siglip"])
+@pytest.mark.parametrize("kind", ["tiny_clip", "tiny_long_clip", "tiny_siglip", "tiny_siglip2"])
 def test_scores_are_those_of_the_model_run_on_one_pair_at_a_time(kind, metric, request):
     folder = request.getfixturevalue(kind)
     images = figures(len(TEXTS))
@@ -66,6 +74,7 @@ def test_scores_are_those_of_the_model_run_on_one_pair_at_a_time(kind, metric, r
     assert result["scores"] == pytest.approx(expected, abs=1e-5)
     assert any(cosine < 0 for cosine in cosines)  # the clamp is per pair: a mean of cosines would show these
     assert any(cosine > 0 for cosine in cosines)
+    assert (result["truncation_rate"] > 0) == (result["max_tokens"] < 248)
     assert result["clip_score"] == pytest.approx(np.mean(expected), abs=1e-5)
     assert result["std"] == pytest.approx(np.std(expected), abs=1e-5)
 
@@ -164,6 +173,26 @@ def test_bfloat16_is_close_and_says_so(metric, tiny_clip):
     half = metric.compute(predictions=TEXTS[:3], references=images, model_id=tiny_clip, dtype="bfloat16")
     assert half["dtype"] == "bfloat16"
     assert half["scores"] == pytest.approx(full["scores"], abs=0.15)
+
+
+def test_an_image_is_decoded_once_for_all_its_shapes_and_texts(tiny_clip, monkeypatch):
+    from s1_mmalign.eval.clip_score import encoder as module
+
+    decoded = []
+    monkeypatch.setattr(module, "decode", lambda item: decoded.append(item) or decode(item))
+    found = load_encoder(tiny_clip).encode_image_modes(figures(5), ("checkpoint", "pad"), batch_size=2)
+    assert len(decoded) == 5
+    alone = load_encoder(tiny_clip).encode_images(figures(5), "pad")
+    assert np.allclose(found["pad"].vectors, alone.vectors, atol=1e-6)
+    assert not np.allclose(found["pad"].vectors, found["checkpoint"].vectors, atol=1e-2)
+
+
+def test_ten_thousand_words_are_cut_or_read_in_windows(metric, tiny_clip):
+    text = "The loss falls with time. " * 2000
+    for mode in ("truncate", "window"):
+        result = metric.compute(predictions=[text], references=figures(1), model_id=tiny_clip, text_mode=mode)
+        assert result["n"] == result["truncation_rate"] == 1
+        assert (result["windows"][0] > 100) == (mode == "window")
 
 
 def test_equal_texts_are_encoded_once(tiny_clip):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
-import json
+import multiprocessing
 import subprocess
 import sys
 from pathlib import Path
@@ -45,24 +45,26 @@ def test_evaluate_loads_each_metric_by_its_folder_offline_and_without_the_packag
     assert done.stdout.strip().endswith("loaded"), done.stderr
 
 
+def add_in_another_process(common: dict) -> None:
+    from s1_mmalign.eval.caption_grounding.caption_grounding import CaptionGrounding
+
+    metric = CaptionGrounding(process_id=1, **common)
+    metric.add_batch(predictions=["It is 7 nm."], references=[["6 nm"]])
+    metric.compute()
+
+
 def test_captions_added_in_two_processes_are_judged_together(tmp_path):
     from s1_mmalign.eval.caption_grounding.caption_grounding import CaptionGrounding
 
     common = {"num_process": 2, "cache_dir": str(tmp_path), "experiment_id": "two"}
-    code = (
-        "import sys, json\n"
-        "from s1_mmalign.eval.caption_grounding.caption_grounding import CaptionGrounding\n"
-        "metric = CaptionGrounding(process_id=1, **json.loads(sys.argv[1]))\n"
-        "metric.add_batch(predictions=['It is 7 nm.'], references=[['6 nm']])\n"
-        "metric.compute()\n"
-    )
-    other = subprocess.Popen([sys.executable, "-c", code, json.dumps(common)])
+    other = multiprocessing.get_context("fork").Process(target=add_in_another_process, args=(common,))
+    other.start()
     try:
         metric = CaptionGrounding(process_id=0, **common)
         metric.add_batch(predictions=["It is 5 nm."], references=[["5 nm"]])
         result = metric.compute()
     finally:
-        other.wait(timeout=100)
+        other.join(100)
     assert (result["n"], result["support"]) == (2, 0.5)
 
 

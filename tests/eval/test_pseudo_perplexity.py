@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -26,12 +27,18 @@ def metric(tmp_path) -> PseudoPerplexity:
     return PseudoPerplexity(cache_dir=str(tmp_path))
 
 
-def one_mask_at_a_time(folder: str, text: str, method: str = "original", limit: int = 46) -> list[float]:
-    """log P of each token, plainly: one unpadded copy a token, all logits, no batch."""
+@cache
+def plain_model(folder: str):
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-    model = AutoModelForMaskedLM.from_pretrained(folder).eval()
-    tokenizer = AutoTokenizer.from_pretrained(folder, split_special_tokens=True)
+    model = AutoModelForMaskedLM.from_pretrained(folder, attn_implementation="eager").eval()
+    return model, AutoTokenizer.from_pretrained(folder, split_special_tokens=True)
+
+
+@cache
+def one_mask_at_a_time(folder: str, text: str, method: str = "original", limit: int = 46) -> list[float]:
+    """log P of each token, plainly: one unpadded copy a token, every layer and all logits, no batch."""
+    model, tokenizer = plain_model(folder)
     encoded = tokenizer(text, add_special_tokens=False, verbose=False)
     ids, words = encoded["input_ids"], encoded.word_ids()
     values = []
@@ -56,7 +63,7 @@ def test_log_probabilities_are_those_of_one_mask_at_a_time(method, tiny_bert):
         assert score.log_probs.tolist() == pytest.approx(one_mask_at_a_time(tiny_bert, text, method), abs=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["roberta", "distilbert", "modernbert"])
+@pytest.mark.parametrize("kind", ["roberta", "xlm-roberta", "electra", "distilbert", "modernbert"])
 def test_other_architectures_score_as_one_mask_at_a_time_too(kind, make_masked_model):
     folder = make_masked_model(kind)
     scorer = load_scorer(folder)
@@ -128,12 +135,65 @@ def test_bfloat16_is_close_and_says_so(metric, tiny_bert):
     assert half["mean_log10"] == pytest.approx(full["mean_log10"], rel=0.05)
 
 
+@pytest.mark.parametrize("kind", ["bert", "roberta", "xlm-roberta", "electra"])
+def test_the_last_layer_of_berts_kin_runs_at_the_masked_positions_only(kind, make_masked_model):
+    scorer = load_scorer(make_masked_model(kind))
+    seen = []
+    last = scorer.model.base_model.encoder.layer[-1]
+    handle = last.output.register_forward_hook(lambda module, inputs, output: seen.append(tuple(output.shape)))
+    try:
+        scorer.score(["the loss of the model", "temperature"], tokens_per_batch=1000)
+    finally:
+        handle.remove()
+    assert seen == [(6, 1, 32)]  # six masked copies, one position of each
+
+
+def test_stride_hides_every_seventh_token_at_once_and_is_never_the_default(metric, tiny_bert):
+    text = "the temperature of the cells and the pressure of the model in each panel as function of time"
+    model, tokenizer = plain_model(tiny_bert)
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    expected = [0.0] * len(ids)
+    for offset in range(7):
+        line = [tokenizer.mask_token_id if place % 7 == offset else token for place, token in enumerate(ids)]
+        inputs = torch.tensor([[tokenizer.cls_token_id, *line, tokenizer.sep_token_id]])
+        with torch.no_grad():
+            log_probs = torch.log_softmax(model(input_ids=inputs).logits[0, 1:-1], -1)
+        for place in range(offset, len(ids), 7):
+            expected[place] = float(log_probs[place, ids[place]])
+    score = load_scorer(tiny_bert).score([text], stride=7)[0]
+    assert score.log_probs.tolist() == pytest.approx(expected, abs=1e-4)
+    exact, rough = (metric.compute(predictions=[text], model_id=tiny_bert, **more) for more in ({}, {"stride": 7}))
+    assert (exact["stride"], rough["stride"]) == (1, 7)
+    assert exact["log_likelihoods"] == pytest.approx([sum(one_mask_at_a_time(tiny_bert, text))], rel=1e-4)
+    assert rough["log_likelihoods"] == pytest.approx([sum(expected)], rel=1e-4)
+
+
+def test_stride_asks_for_each_token_of_a_long_text_once_within_the_window():
+    tokens = Tokens(tuple(range(1000)), tuple(range(1000)))
+    found = list(copies(0, tokens, 100, "original", 7))
+    assert sorted(target for copy in found for target in copy.targets) == list(range(1000))
+    assert len(found) == 7 * 20
+    for copy in found:
+        assert len(copy) <= 100
+        assert copy.start <= min(copy.targets)
+        assert max(copy.targets) < copy.end
+        assert len(copy.masked) <= 8
+
+
+def test_a_text_of_ten_thousand_words_is_scored_in_windows(metric, tiny_bert):
+    result = metric.compute(
+        predictions=["the loss of cells " * 2500, "loss"], model_id=tiny_bert, tokens_per_batch=65536
+    )
+    assert (result["tokens"], result["windowed"], result["n"]) == ([10_000, 1], 1, 2)
+    assert result["perplexities"][0] > 1
+
+
 def test_a_text_of_ten_thousand_words_needs_one_copy_a_token_and_bounded_batches():
     tokens = Tokens(tuple(range(10_000)), tuple(range(10_000)))
     asked = []
     for batch in batches([tokens], 510, "original", 8192):
         assert sum(len(copy) for copy in batch) <= 8192
-        asked += [copy.target for copy in batch]
+        asked += [target for copy in batch for target in copy.targets]
     assert asked == list(range(10_000))
 
 
@@ -141,8 +201,9 @@ def test_each_token_of_a_long_text_has_context_on_both_sides():
     tokens = Tokens(tuple(range(1000)), tuple(range(1000)))
     for copy in copies(0, tokens, 100, "original"):
         assert copy.end - copy.start == 100
-        assert copy.target - copy.start >= min(49, copy.target)
-        assert copy.end - 1 - copy.target >= min(49, 999 - copy.target)
+        (target,) = copy.targets
+        assert target - copy.start >= min(49, target)
+        assert copy.end - 1 - target >= min(49, 999 - target)
 
 
 def test_a_batch_is_never_over_its_bound_with_padding():
@@ -157,6 +218,7 @@ def test_a_batch_is_never_over_its_bound_with_padding():
         ({"method": "best"}, "method='best': one of original, within_word_l2r"),
         ({"dtype": "int8"}, "dtype='int8': one of float32"),
         ({"tokens_per_batch": 0}, "tokens_per_batch=0: 1 or more"),
+        ({"stride": 0}, "stride=0: 1 or more"),
     ],
 )
 def test_a_wrong_argument_is_named_with_what_is_expected(arguments, message, metric, tiny_bert):

@@ -1,66 +1,20 @@
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from PIL import Image
 
-from s1_mmalign.builder.records import DISCIPLINES, SOURCES
-from s1_mmalign.builder.shards import SCHEMA, FolderError, Manifest, Shard, write_shard
-from s1_mmalign.eval import report as module
+from s1_mmalign.builder.records import DISCIPLINES
+from s1_mmalign.builder.shards import FolderError, Manifest
+from s1_mmalign.eval import scorers
 from s1_mmalign.eval.controls import cut_to, exchange
 from s1_mmalign.eval.report import EvaluateError, EvaluateOptions, evaluate_dataset, summary_lines
 from s1_mmalign.eval.sample import allocate, draw, scan
-
-OFF = {"clip_model": None, "perplexity_model": None, "resamples": 50}
-QUICK = {"resamples": 50, "plots": False, "tokens_per_batch": 4096}
-
-
-def figure(seed: int) -> bytes:
-    buffer = io.BytesIO()
-    pixels = np.random.default_rng(seed).integers(0, 256, (30, 50, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def make_row(source: str, number: int, **changes) -> dict:
-    row = dict.fromkeys(SCHEMA.names)
-    row |= {
-        "image": {"bytes": figure(number), "path": None},
-        "image_path": f"{source}/p{number // 2}/f{number}.png",
-        "paper_id": f"{source}-{number // 2}",
-        "caption": f"Plot of the loss in run {number}.",
-        "recaption": f"Plot of the loss in run {number}. The temperature is 300 K and the pressure 5 Pa in each cell.",
-        "title": "On the loss",
-        "abstract": "We measure the temperature, 300 K.",
-        "citation_contexts": ["As the figure shows, the pressure is high."],
-        "categories": [],
-        "source": SOURCES.index(source),
-        "discipline": number // 2 % 2,
-        "licence_class": 0,
-        "figure_id": f"fig{number}",
-        "recaption_model": "extractive",
-        "recaption_prompt": "v1",
-    }
-    return row | changes
-
-
-def write_dataset(folder: Path, rows: dict[str, list[dict]]) -> Path:
-    """One shard a source, as `build` writes them."""
-    shards = []
-    for source, group in rows.items():
-        path = f"data/{source}/open/train-00000-of-00001.parquet"
-        halves = [group[: len(group) // 2], group[len(group) // 2 :]]
-        tables = [pa.Table.from_pylist(half, schema=SCHEMA) for half in halves if half]
-        written = write_shard(folder / path, tables)
-        shards.append(Shard(path, *written, source, "open", "train"))
-    Manifest(shards, {"in": 3, "with_rows": 3, "dropped": 0}, {}).save(folder)
-    return folder
+from tests.eval.report_dataset import OFF, QUICK, make_row, write_dataset
 
 
 @pytest.fixture
@@ -142,7 +96,7 @@ def test_model_scores_come_with_model_controls_groups_and_intervals(dataset, tin
     assert [one["method"] for one in perplexity["methods"]] == ["original", "within_word_l2r"]
     assert perplexity["methods"][0]["length_matched"]["n"] == 16
     assert perplexity["methods"][0]["corpus"]["raw"] > 1
-    assert len(stages) == 6
+    assert len(stages) == 5
 
 
 def test_the_scores_of_the_report_are_those_of_the_metric(dataset, tiny_clip, tmp_path):
@@ -177,7 +131,7 @@ def test_a_model_that_is_not_here_and_that_nobody_named_is_not_measured_with_the
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "empty"))
     monkeypatch.setattr("huggingface_hub.file_download.HF_HUB_CACHE", str(tmp_path / "empty"), raising=False)
     report = evaluate_dataset(dataset, EvaluateOptions(plots=False, resamples=50))
-    for name, model in (("clip_score", module.CLIP_MODEL), ("pseudo_perplexity", module.PERPLEXITY_MODEL)):
+    for name, model in (("clip_score", scorers.CLIP_MODEL), ("pseudo_perplexity", scorers.PERPLEXITY_MODEL)):
         assert report[name]["measured"] is False
         assert model in report[name]["reason"]
     assert any("not measured" in line for line in summary_lines(report))
