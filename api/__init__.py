@@ -5,6 +5,7 @@
     from s1_mmalign import recaption_dataset    # a caption for every row, by `datasets.map`
     from s1_mmalign import evaluate_dataset     # raw against recaption
     from s1_mmalign import write_card           # README.md of the dataset, computed from it
+    from s1_mmalign import training_stream      # rows for training, resumable to the row
 
 Names are loaded when they are first used, so importing the package costs next to nothing.
 """
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from s1_mmalign.dataset_card.card import write_card
     from s1_mmalign.eval.report import EvaluateOptions, evaluate_dataset
     from s1_mmalign.processing.recaption import Recaptioner, RecaptionOptions, recaption_dataset
+    from s1_mmalign.processing.streaming.errors import StreamError
+    from s1_mmalign.processing.streaming.options import StreamOptions
+    from s1_mmalign.processing.streaming.stream import TrainingStream, training_stream
 
 _HOME = {
     "FEATURES": "builder.records",
@@ -36,6 +40,10 @@ _HOME = {
     "EvaluateOptions": "eval.report",
     "evaluate_dataset": "eval.report",
     "write_card": "dataset_card.card",
+    "StreamError": "processing.streaming.errors",
+    "StreamOptions": "processing.streaming.options",
+    "TrainingStream": "processing.streaming.stream",
+    "training_stream": "processing.streaming.stream",
 }
 
 __all__ = [
@@ -47,9 +55,13 @@ __all__ = [
     "Recaptioner",
     "S1MMAlign",
     "S1MMAlignConfig",
+    "StreamError",
+    "StreamOptions",
+    "TrainingStream",
     "build_dataset",
     "evaluate_dataset",
     "recaption_dataset",
+    "training_stream",
     "write_card",
 ]
 

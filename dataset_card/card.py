@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,19 @@ def write_card(folder: Path, options: CardOptions | None = None) -> Path:
     return folder / CARD_NAME
 
 
-def render_card(folder: Path, repo_id: str | None = None) -> str:
-    """Return the card's text; the examples load `repo_id` where given, else this folder.
+def render_card(
+    folder: Path,
+    repo_id: str | None = None,
+    statistics: Statistics | None = None,
+    reports: Sequence[tuple[str, str]] = (),
+) -> str:
+    """Return the card's text.
+
+    Args:
+        folder: the dataset folder.
+        repo_id: what the examples load; None: this folder.
+        statistics: of the rows; None: they are collected from the folder's shards, which are not read otherwise.
+        reports: where a dataset has been put together of parts, the sources of each and the path of its report.
 
     Raises:
         FolderError: `folder` is no dataset folder, or a file of it cannot be read.
@@ -64,7 +76,7 @@ def render_card(folder: Path, repo_id: str | None = None) -> str:
     manifest = Manifest.load(folder)
     recipe = load_recipe(folder)
     options = _recorded_options(recipe)
-    statistics = collect_statistics(folder, manifest)
+    statistics = statistics or collect_statistics(folder, manifest)
     report = _report(folder)
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.globals.update(
@@ -88,6 +100,7 @@ def render_card(folder: Path, repo_id: str | None = None) -> str:
         example=_example(statistics.example),
         extractive_rows=sum(n for (model, _), n in statistics.captioners.items() if model == EXTRACTIVE),
         report=report,
+        reports=reports,
         report_is_older=_is_older(report, statistics),
         stages=[stage for stage in recipe["stages"] if stage["stage"] != "card"],
     )

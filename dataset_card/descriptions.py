@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from s1_mmalign.builder.records import RECAPTION_COLUMNS
+
 COLUMNS: dict[str, str] = {
     "image": "the picture, bytes embedded: PNG for line art, JPEG for photographs",
     "image_path": "`<source>/<paper>/<file>`, unique over the dataset",
@@ -36,7 +38,23 @@ COLUMNS: dict[str, str] = {
     "recaption_key": "hash of everything that decides the recaption",
     "recaption_finish_reason": "why generation ended",
     "recaption_flags": "checks that the recaption did not pass",
+    "caption_clip_score": "CLIPScore of figure and caption, mean over the windows that a long text is read in",
+    "recaption_clip_score": "CLIPScore of figure and recaption, likewise",
+    "caption_log10_pppl": "log10 of the caption's pseudo-perplexity",
+    "recaption_log10_pppl": "log10 of the recaption's pseudo-perplexity",
+    "recaption_support": "share of the recaption's numbers, names and symbols that the paper's text bears out",
+    "scored_by": "models and settings of the scores; null until scored",
 }
+
+
+def column(name: str) -> str:
+    """Return what a column holds; one of a further set of captions is told by the column that it is like."""
+    if name in COLUMNS:
+        return COLUMNS[name]
+    endings = [own.removeprefix("recaption") for own in reversed(RECAPTION_COLUMNS)]  # the last one, "", fits all
+    like = next(ending for ending in endings if name.endswith(ending))
+    return f"as `recaption{like}`, for a second set of captions"
+
 
 DROPS: dict[str, str] = {
     "package_unreadable": "no archive, corrupt, truncated, encrypted, or empty",
@@ -44,7 +62,7 @@ DROPS: dict[str, str] = {
     "no_source": "neither LaTeX, JATS nor PDF inside",
     "source_unreadable": "the LaTeX, XML or PDF is there but cannot be read",
     "no_figures": "read to its end, and has no figure",
-    "duplicate_paper": "a second package with the id of an earlier one",
+    "duplicate_paper": "a second package with the id of an earlier one, or the same paper by DOI or title",
     "timeout": "reading took longer than the limit",
     "out_of_memory": "reading took more memory than the limit",
     "worker_crashed": "the process that read it died",
@@ -61,6 +79,11 @@ DROPS: dict[str, str] = {
     "no_region": "PDF: a caption without a picture that could be cut out",
     "not_a_figure": "logos, marks, graphical decoration",
     "no_caption": "a picture that the paper gives no caption",
+    "duplicate_image": "the same bytes as an earlier image",
+    "near_duplicate_image": "a perceptual hash close to that of an earlier image",
+    "evaluation_set": "the paper or image is on the list of evaluation sets",
+    "image_without_row": "the published release: an image that no row names",
+    "duplicate_row": "the published release: a second row, or a second image, of one path",
 }
 
 LICENCE_CLASSES: dict[str, str] = {

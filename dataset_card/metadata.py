@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 from datasets import DatasetInfo, SplitDict, SplitInfo
 
-from s1_mmalign.builder.records import FEATURES, SOURCES, SPLITS
+from s1_mmalign.builder.caption_columns import features_with, names_in
+from s1_mmalign.builder.records import SOURCES, SPLITS
 from s1_mmalign.builder.shards import Manifest, Shard
 from s1_mmalign.dataset_card.statistics import Statistics
 
@@ -84,7 +85,7 @@ def front_matter(manifest: Manifest, statistics: Statistics, pretty_name: str) -
     }
     if known:
         content["configs"] = [_data_files(config) for config in known]
-        content["dataset_info"] = [_dataset_info(config, statistics.uncompressed) for config in known]
+        content["dataset_info"] = [_dataset_info(config, statistics) for config in known]
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
 
 
@@ -133,7 +134,7 @@ def _data_files(config: Config) -> dict[str, Any]:
     return {"config_name": config.name, **default, "data_files": files}
 
 
-def _dataset_info(config: Config, uncompressed: dict[str, int]) -> dict[str, Any]:
+def _dataset_info(config: Config, statistics: Statistics) -> dict[str, Any]:
     """The `dataset_info` of one config: `num_bytes` is the data's size before compression.
 
     The features stand once, under `default`: every config has the same, and every Parquet file carries them.
@@ -141,10 +142,10 @@ def _dataset_info(config: Config, uncompressed: dict[str, int]) -> dict[str, Any
     splits = SplitDict()
     for split in config.splits:
         shards = [shard for shard in config.shards if shard.split == split]
-        num_bytes = sum(uncompressed[shard.path] for shard in shards)
+        num_bytes = sum(statistics.uncompressed[shard.path] for shard in shards)
         splits.add(SplitInfo(split, num_bytes=num_bytes, num_examples=sum(shard.rows for shard in shards)))
     info = DatasetInfo(
-        features=FEATURES if config.name == DEFAULT else None,
+        features=features_with(names_in(statistics.filled)) if config.name == DEFAULT else None,
         splits=splits,
         download_size=sum(shard.bytes for shard in config.shards),
         dataset_size=sum(split.num_bytes for split in splits.values()),

@@ -35,10 +35,19 @@ class Lengths:
 
     def add(self, texts: pa.ChunkedArray) -> None:
         """Count the texts' lengths; nulls do not count."""
-        lengths = pc.utf8_length(texts).drop_null().to_numpy()
-        counts = np.bincount(lengths, minlength=len(self._histogram))
-        counts[: len(self._histogram)] += self._histogram
-        self._histogram = counts
+        self.add_counts(np.bincount(pc.utf8_length(texts).drop_null().to_numpy()))
+
+    def add_counts(self, counts: np.ndarray) -> None:
+        """Add how many texts have each length, from 0 on."""
+        total = np.zeros(max(len(counts), len(self._histogram)), dtype=np.int64)
+        total[: len(counts)] += counts
+        total[: len(self._histogram)] += self._histogram
+        self._histogram = total
+
+    @property
+    def counts(self) -> np.ndarray:
+        """How many texts have each length, from 0 to the longest."""
+        return self._histogram
 
     @property
     def n(self) -> int:
@@ -140,7 +149,7 @@ def _count_rows(table: pa.Table, shard: Shard, statistics: Statistics) -> None:
     for row in groups.to_pylist():
         statistics.captioners[row["recaption_model"], row["recaption_prompt"]] += row["count_all"]
     statistics.finish_reasons.update(dict(_counts(done["recaption_finish_reason"])))
-    statistics.flags.update(dict(_counts(pc.list_flatten(done["recaption_flags"]))))
+    statistics.flags.update(dict(_counts(pc.list_flatten(table["recaption_flags"]))))
 
 
 def _counts(column: pa.ChunkedArray) -> Iterable[tuple[Any, int]]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from datasets import ClassLabel, Image, List, Value
 
-from s1_mmalign.builder.records import DISCIPLINES, DROP_REASONS, FEATURES, LICENCE_CLASSES, SPLITS
+from s1_mmalign.builder.caption_columns import features_with, names_in
+from s1_mmalign.builder.records import DISCIPLINES, DROP_REASONS, LICENCE_CLASSES, SPLITS
 from s1_mmalign.builder.shards import Manifest
 from s1_mmalign.dataset_card import descriptions, markdown
 from s1_mmalign.dataset_card.statistics import Lengths, Statistics
@@ -28,7 +29,7 @@ def card_tables(manifest: Manifest, statistics: Statistics) -> dict[str, str]:
         "lengths": _lengths(statistics),
         "captioners": _captioners(statistics),
         "finish_reasons": _shares("finish reason", _by_count(statistics.finish_reasons), statistics.recaptioned),
-        "flags": _shares("flag", _by_count(statistics.flags), statistics.recaptioned),
+        "flags": _shares("flag", _by_count(statistics.flags), statistics.rows),
         "drops": _drops(statistics),
         "funnel": _funnel(manifest, statistics),
     }
@@ -55,8 +56,8 @@ def _label(name: str | None) -> str:
 def _columns(statistics: Statistics) -> str:
     rows = [
         (f"`{name}`", _type(feature), markdown.share(statistics.filled[name], statistics.rows),
-         descriptions.COLUMNS[name])
-        for name, feature in FEATURES.items()
+         descriptions.column(name))
+        for name, feature in features_with(names_in(statistics.filled)).items()
     ]  # fmt: skip
     return markdown.table(("column", "type", "rows with a value", "meaning"), rows)
 

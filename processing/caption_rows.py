@@ -17,14 +17,15 @@ from s1_mmalign.builder.records import RECAPTION_COLUMNS
 from s1_mmalign.processing.captioners.base import Caption, Captioner
 from s1_mmalign.processing.captioners.identity import ModelIdentity
 from s1_mmalign.processing.captioners.options import RecaptionOptions
-from s1_mmalign.processing.checks import check
+from s1_mmalign.processing.checks import MENDED
+from s1_mmalign.processing.figure_text import FigureText
 from s1_mmalign.processing.journal import Entry, Journal
-from s1_mmalign.processing.prompt import FigureText, load_template
+from s1_mmalign.processing.prompt import load_template
+from s1_mmalign.processing.row_answers import REPORT_COLUMNS, Row, RowAnswers
 from s1_mmalign.processing.row_images import RowImages
+from s1_mmalign.processing.run_counters import RunCounters
 
-REPORT_COLUMNS: tuple[str, ...] = ("outcome", "prompt_tokens", "completion_tokens", "error")
-"""What a row of the result says of the run, beside RECAPTION_COLUMNS. `outcome` is kept (the row had this very
-caption), journal, engine, or failed."""
+__all__ = ["REPORT_COLUMNS", "Ahead", "Row", "RowReader", "row_key"]
 
 ROWS_AT_ONCE = 64
 """Rows that are read ahead together."""
@@ -35,29 +36,23 @@ class Ahead:
     """All rows of a run, so that each process can look ahead within its own share of them.
 
     `rows` has the columns of the batches in the order in which they come, and beside them `index` (0, 1, 2…),
-    `shard` and `shard_row` (where in `folder` the image is), `recaptioned` (there is a recaption).
+    `shard` and `shard_row` (where in `folder` the image is), `recaption_crc` (`text_crc` of the recaption).
     """
 
     rows: Dataset
     folder: Path
     num_proc: int = 1
+    """0: nobody has a share, batches come as they come."""
+    counters: Path | None = None
+    """A file of `RunCounters`, in which each process counts."""
 
     def share(self, rank: int) -> range:
         """Return the rows of one process, as `Dataset.shard(contiguous=True)` cuts them."""
+        if not self.num_proc:
+            return range(0)
         size, rest = divmod(len(self.rows), self.num_proc)
         start = size * rank + min(rank, rest)
         return range(start, start + size + (rank < rest))
-
-
-@dataclass(slots=True)
-class Row:
-    """A row on its way: what is asked, and once it is there the answer (RECAPTION_COLUMNS and REPORT_COLUMNS)."""
-
-    key: str
-    name: str
-    text: FigureText
-    image: Callable[[], bytes | None]
-    answer: dict[str, Any] | None = None
 
 
 def row_key(name: str, image_sha256: str, words: str, identity: ModelIdentity, sampling: Mapping[str, Any]) -> str:
@@ -88,13 +83,15 @@ class RowReader:
     ) -> None:
         self._captioner = captioner
         self._identity = identity
-        self.template = load_template(options.prompt, options.context_chars)
+        self.template = load_template(options.prompt, options.context_tokens)
         """What rows are asked with."""
         self._sampling = captioner.sampling(options)
-        self._label = captioner.prompt_label(self.template.label)
+        self._answers = RowAnswers(options, captioner, identity, captioner.prompt_label(self.template.label))
+        self._asked_anew = self._answers.retried - (frozenset() if options.flagged else frozenset(MENDED))
         self._journal = journal
         self._ahead = ahead
         self._images = RowImages(ahead.folder) if ahead else None
+        self._counters = RunCounters(ahead.counters, rank) if ahead and ahead.counters else None
         self._share = ahead.share(rank) if ahead else range(0)
         self._next = self._share.start
         self._read: dict[int, Row] = {}
@@ -102,7 +99,7 @@ class RowReader:
 
     def rows_of(self, batch: Mapping[str, Sequence[Any]]) -> list[Row]:
         """Return the rows of a batch of `map`; each is returned once."""
-        if self._ahead is None:
+        if not self._share:
             return self._take_in(batch)
         self._read_until(batch["index"][-1] + 1)
         return [self._read.pop(index) for index in batch["index"]]
@@ -116,7 +113,7 @@ class RowReader:
     @property
     def finished(self) -> bool:
         """All of this process's share has been handed out."""
-        return self._ahead is not None and self._next >= self._share.stop and not self._read
+        return bool(self._share) and self._next >= self._share.stop and not self._read
 
     def close(self) -> None:
         """Close the files."""
@@ -125,30 +122,26 @@ class RowReader:
         if self._journal is not None:
             self._journal.close()
 
-    def answered(self, row: Row, entry: Entry, outcome: str) -> None:
-        """Give a row the engine's words, checked."""
-        checked = check(entry.text, entry.finish_reason, row.text, copies=self._captioner.copies)
-        row.answer = {
-            "recaption": checked.text,
-            "recaption_model": self._identity.label,
-            "recaption_prompt": self._label,
-            "recaption_key": row.key,
-            "recaption_finish_reason": entry.finish_reason,
-            "recaption_flags": list(checked.flags),
-            "outcome": outcome,
-            "prompt_tokens": entry.prompt_tokens,
-            "completion_tokens": entry.completion_tokens,
-            "error": None,
-        }
+    def answered(self, row: Row, entry: Entry, outcome: str, caption: Caption | None = None) -> None:
+        """Give a row the engine's words, checked; where they would not do, the row is wanted again.
+
+        Args:
+            row: the row that was asked for.
+            entry: what the journal has of the answer.
+            outcome: "engine": it was given now; "journal": by an earlier run.
+            caption: the answer that was given now.
+        """
+        if outcome == "engine":
+            self._count_answer(entry, caption)
+        if self._answers.take(row, entry, outcome == "engine"):
+            self._count(row)
+        else:
+            self._wanted.extendleft(self._missing([row]))
 
     def failed(self, row: Row, caption: Caption) -> None:
         """Give a row the answer that says why it has no caption."""
-        row.answer = dict.fromkeys((*RECAPTION_COLUMNS, *REPORT_COLUMNS)) | {
-            "recaption_finish_reason": "error",
-            "recaption_flags": [caption.flag],
-            "outcome": "failed",
-            "error": f"{row.name}: {caption.error}",
-        }
+        self._answers.fail(row, caption)
+        self._count(row)
 
     def _read_until(self, stop: int) -> None:
         while self._ahead is not None and self._next < min(stop, self._share.stop):
@@ -163,17 +156,34 @@ class RowReader:
         fields = [{name: values[index] for name, values in batch.items()} for index in range(size)]
         rows = [self._row(values) for values in fields]
         for row, values in zip(rows, fields, strict=True):
-            if values.get("recaption_key") == row.key and is_recaptioned(values):
+            if self._is_kept(row, values):
                 own = {column: values.get(column) for column in RECAPTION_COLUMNS}
-                row.answer = dict.fromkeys(REPORT_COLUMNS) | own | {"outcome": "kept"}
-        missing = [row.key for row in rows if row.answer is None]
-        known = self._journal.get(missing) if self._journal is not None and missing else {}
-        for row in rows:
-            if row.answer is None and row.key in known:
-                self.answered(row, known[row.key], "journal")
-            elif row.answer is None:
-                self._wanted.append(row)
+                row.answer = dict.fromkeys(REPORT_COLUMNS) | own | {"outcome": "kept", "asked": 0, "attempts": 0}
+                self._count(row)
+        self._wanted.extend(self._missing([row for row in rows if row.answer is None]))
         return rows
+
+    def _missing(self, rows: list[Row]) -> list[Row]:
+        """Answer rows from the journal, all attempts that it has; return those that the engine must be asked for."""
+        missing: list[Row] = []
+        while rows and self._journal is not None:
+            known = self._journal.get([row.key for row in rows])
+            missing.extend(row for row in rows if row.key not in known)
+            again = []
+            for row in rows:
+                if row.key in known:
+                    if self._answers.take(row, known[row.key], asked=False):
+                        self._count(row)
+                    else:
+                        again.append(row)
+            rows = again
+        return missing + rows
+
+    def _is_kept(self, row: Row, values: Mapping[str, Any]) -> bool:
+        """Say whether a row has this very caption, and none of the flags for which it is asked again."""
+        if values.get("recaption_key") != row.key or not is_recaptioned(values):
+            return False
+        return self._asked_anew.isdisjoint(values.get("recaption_flags") or ())
 
     def _row(self, values: Mapping[str, Any]) -> Row:
         text = FigureText.from_row(values)
@@ -182,7 +192,8 @@ class RowReader:
         words = self._captioner.key_text(self.template, text)
         name = values.get("image_path") or ""
         key = row_key(name, sha256, words, self._identity, self._sampling)
-        return Row(key, name, text, image)
+        own = values.get("recaption_crc"), values.get("recaption_key"), values.get("recaption_flags")
+        return Row(key, name, text, image, own=own)
 
     def _image_of(self, values: Mapping[str, Any]) -> Callable[[], bytes | None]:
         if self._images is not None:
@@ -191,10 +202,31 @@ class RowReader:
         image = values.get("image")
         return lambda: image_bytes(image)
 
+    def _count(self, row: Row) -> None:
+        """Count a row that has its answer."""
+        if self._counters is not None and row.answer is not None:
+            self._counters.add(
+                rows=1,
+                captioned=row.asked > 0,
+                failed=row.answer["outcome"] == "failed",
+                flagged=bool(row.answer["recaption_flags"]),
+            )
+
+    def _count_answer(self, entry: Entry, caption: Caption | None) -> None:
+        if self._counters is not None:
+            cached = caption.cached_tokens if caption is not None else None
+            self._counters.add(
+                asked=1,
+                prompt_tokens=entry.prompt_tokens,
+                completion_tokens=entry.completion_tokens,
+                told_tokens=entry.prompt_tokens if cached is not None else 0,
+                cached_tokens=cached,
+            )
+
 
 def is_recaptioned(values: Mapping[str, Any]) -> bool:
     """Say whether a row has a recaption (the rows of `Ahead` only tell, and leave the text where it is)."""
-    return bool(values["recaptioned"]) if "recaptioned" in values else values.get("recaption") is not None
+    return values.get("recaption_crc") is not None or values.get("recaption") is not None
 
 
 def image_bytes(image: Any) -> bytes | None:

@@ -1,19 +1,20 @@
 """The dataset in other layouts: `jsonl`, `webdataset`, `release`. Equal input and options give equal bytes.
 
-An export appears under its name when it is complete; until then it is written beside it as `.<name>.partial`,
-which the next try removes.
+An export appears under its name when it is complete; until then it is made beside it (`export_resume.py`), and the
+same call goes on there after an interruption.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-from dataclasses import dataclass
+import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from s1_mmalign.builder.shards import FolderError, Manifest
 from s1_mmalign.processing.export_release import write_release
+from s1_mmalign.processing.export_resume import PartialExport
 from s1_mmalign.processing.export_rows import Progress, iter_texts, sorted_shards
 from s1_mmalign.processing.export_webdataset import Text, write_webdataset
 
@@ -27,11 +28,21 @@ class ExportOptions:
 
     layout: Layout
     text: Text = "recaption"
-    """webdataset: what the `.txt` holds; `recaption` is the raw caption where a row has none."""
+    """webdataset: what the `.txt` holds: the recaption, the raw caption, or one of them, drawn row by row. Where a row
+    lacks the one, it is the other."""
+    mix: float = 0.5
+    """`text="mix"`: the share of recaptions."""
+    seed: int = 0
+    """`text="mix"`: of the draw."""
     shard_bytes: int = 1 << 30
     """webdataset: bytes at which a tar ends."""
     volume_bytes: int | None = 30 << 30
     """release: bytes at which an archive is cut into volumes; None: never. The published one cuts at about 30 GB."""
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """`text` as weights by column."""
+        return {"recaption": self.mix, "caption": 1 - self.mix} if self.text == "mix" else {self.text: 1.0}
 
     def __post_init__(self) -> None:
         """Reject what cannot be meant."""
@@ -39,6 +50,8 @@ class ExportOptions:
             raise ValueError(f"layout={self.layout!r}: one of {', '.join(LAYOUTS)} is expected")
         if self.text not in get_args(Text):
             raise ValueError(f"text={self.text!r}: one of {', '.join(get_args(Text))} is expected")
+        if not 0 <= self.mix <= 1:
+            raise ValueError(f"mix={self.mix!r}: a share from 0 to 1 is expected")
         if self.shard_bytes <= 0:
             raise ValueError(f"shard_bytes={self.shard_bytes!r}: a positive number is expected")
         if self.volume_bytes is not None and self.volume_bytes <= 0:
@@ -65,39 +78,45 @@ def export_dataset(
         progress: called with ("rows", written, of all).
 
     Raises:
-        FolderError: `folder` is no dataset, a shard cannot be read, or `out` exists and is not empty.
+        FolderError: `folder` is no dataset, a shard cannot be read, or `out` exists and is not empty. What was written
+            until then is gone on with by the next call.
     """
     manifest = Manifest.load(folder)
     _check_out(folder, out, options.layout)
-    partial = out.with_name(f".{out.name}.partial")
-    _remove(partial)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        if options.layout == "jsonl":
-            write_jsonl(folder, manifest, partial, progress)
+    partial = PartialExport(out, manifest, asdict(options))
+    if options.layout == "jsonl":
+        partial.finish(out, write_jsonl(folder, manifest, partial, progress))
+    else:
+        if options.layout == "webdataset":
+            how = (options.weights, options.seed, options.shard_bytes)
+            write_webdataset(folder, manifest, partial, *how, progress)
         else:
-            partial.mkdir()
-            if options.layout == "webdataset":
-                write_webdataset(folder, manifest, partial, options.text, options.shard_bytes, progress)
-            else:
-                write_release(folder, manifest, partial, options.volume_bytes, progress)
-        partial.replace(out)
-    finally:
-        _remove(partial)
+            write_release(folder, manifest, partial, options.volume_bytes, progress)
+        partial.finish(out)
     paths = sorted(path for path in out.rglob("*") if path.is_file()) if out.is_dir() else [out]
     names = {path: path.relative_to(out).as_posix() if out.is_dir() else out.name for path in paths}
     return ExportResult(manifest.rows, {names[path]: path.stat().st_size for path in paths})
 
 
-def write_jsonl(folder: Path, manifest: Manifest, out: Path, progress: Progress) -> None:
-    """Write every row as one JSON object a line: all columns but the image, class labels as their names."""
-    done = 0
-    with out.open("w", encoding="utf-8", newline="\n") as file:
-        for shard in sorted_shards(manifest):
+def write_jsonl(folder: Path, manifest: Manifest, partial: PartialExport, progress: Progress) -> Path:
+    """Write every row as one JSON object a line: all columns but the image, class labels as their names.
+
+    Returns the file. Each shard whose lines are there is noted with where they end.
+    """
+    path = partial.folder / "rows.jsonl"
+    path.touch()
+    os.truncate(path, partial.done[-1]["bytes"] if partial.done else 0)
+    done = sum(note["rows"] for note in partial.done)
+    with path.open("a", encoding="utf-8", newline="\n") as file:
+        for shard in sorted_shards(manifest)[len(partial.done) :]:
             for row in iter_texts(folder, shard):
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
                 done += 1
                 progress("rows", done, manifest.rows)
+            file.flush()
+            os.fsync(file.fileno())
+            partial.note({"rows": shard.rows, "bytes": file.tell()})
+    return path
 
 
 def _check_out(folder: Path, out: Path, layout: Layout) -> None:
@@ -110,11 +129,3 @@ def _check_out(folder: Path, out: Path, layout: Layout) -> None:
             )
     elif out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise FolderError(f"{out}: exists already. Remove it, or name a new folder with --out.")
-
-
-def _remove(path: Path) -> None:
-    """Remove what an earlier, interrupted export left."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

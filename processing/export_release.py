@@ -16,19 +16,22 @@ import io
 import json
 import re
 import tarfile
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from string import ascii_lowercase
 from typing import Any
 
-from s1_mmalign.builder.shards import FolderError, Manifest
-from s1_mmalign.processing.export_rows import Image, Progress, add_member, iter_pairs, sorted_shards
+from s1_mmalign.builder.shards import FolderError, Manifest, Shard
+from s1_mmalign.processing.export_resume import PartialExport
+from s1_mmalign.processing.export_rows import Image, Progress, Row, add_member, iter_pairs, iter_texts, sorted_shards
 
 FOLDERS = {"nature_communications": "nature_comunication"}
 """Sources whose folder is spelt otherwise."""
 
-GZIP_LEVEL = 1
-"""The images are compressed already; the layout asks for gzip all the same."""
+GZIP_LEVEL = 0
+"""The images are compressed already, and the layout asks for gzip all the same: stored blocks are written and read as
+fast as the disk goes, and every zlib makes the same of them."""
 
 _ARXIV_YEAR = re.compile(r"\D*(\d\d)(?:0[1-9]|1[0-2])")
 
@@ -84,59 +87,87 @@ class VolumeWriter(io.RawIOBase):
 class _Part:
     """The JSONL and the archive of one source (and year)."""
 
-    def __init__(self, out: Path, source: str, year: str | None, volume_bytes: int | None, stack: ExitStack) -> None:
+    def __init__(self, out: Path, source: str, year: str | None, volume_bytes: int | None) -> None:
         name = FOLDERS.get(source, source)
-        folder = out / name
-        (folder / "jsonl").mkdir(parents=True, exist_ok=True)
-        lines, archive = (
-            f"{year or name}_recaption.jsonl",
-            f"images_{_century(year)}.tar.gz" if year else "images.tar.gz",
-        )
-        self._lines = stack.enter_context((folder / "jsonl" / lines).open("w", encoding="utf-8", newline="\n"))
-        volumes = stack.enter_context(VolumeWriter(folder / archive, volume_bytes))
-        packed = stack.enter_context(gzip.GzipFile("", "wb", GZIP_LEVEL, volumes, mtime=0))
-        self._archive = stack.enter_context(tarfile.TarFile(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT))
+        self._folder = out / name
+        self._lines_path = self._folder / "jsonl" / f"{year or name}_recaption.jsonl"
+        self._archive_path = self._folder / (f"images_{_century(year)}.tar.gz" if year else "images.tar.gz")
+        self._limit = volume_bytes
 
-    def write(self, row: dict[str, Any], image: Image) -> None:
-        """Write a row to both."""
-        member = row["image_path"].partition("/")[2]
-        identifier = "arxiv_id" if row["source"] == "arxiv" else "doi"
-        line = {
-            identifier: row[identifier],
-            "title": row["title"],
-            "image_path": f"images/{member}",
-            "caption": row["caption"],
-            "recaption": row["recaption"],
-            "categories": row["categories"],
-        }
-        self._lines.write(json.dumps(line, ensure_ascii=False) + "\n")
-        add_member(self._archive, member, image.data)
+    def write(self, pairs: Iterator[tuple[Row, Image]]) -> None:
+        """Write both files; of an earlier, interrupted try nothing stays."""
+        self._lines_path.parent.mkdir(parents=True, exist_ok=True)
+        for old in self._folder.glob(f"{self._archive_path.name}*"):
+            old.unlink()
+        with ExitStack() as stack:
+            lines = stack.enter_context(self._lines_path.open("w", encoding="utf-8", newline="\n"))
+            volumes = stack.enter_context(VolumeWriter(self._archive_path, self._limit))
+            packed = stack.enter_context(gzip.GzipFile("", "wb", GZIP_LEVEL, volumes, mtime=0))
+            archive = stack.enter_context(tarfile.TarFile(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT))
+            for row, image in pairs:
+                member = row["image_path"].partition("/")[2]
+                lines.write(json.dumps(_line(row, member), ensure_ascii=False) + "\n")
+                add_member(archive, member, image.data)
 
 
-def write_release(folder: Path, manifest: Manifest, out: Path, volume_bytes: int | None, progress: Progress) -> None:
-    """Write every row in the published layout.
+def _line(row: Row, member: str) -> dict[str, Any]:
+    """What the JSONL says of a row."""
+    identifier = "arxiv_id" if row["source"] == "arxiv" else "doi"
+    return {
+        identifier: row[identifier],
+        "title": row["title"],
+        "image_path": f"images/{member}",
+        "caption": row["caption"],
+        "recaption": row["recaption"],
+        "categories": row["categories"],
+    }
+
+
+def write_release(
+    folder: Path, manifest: Manifest, partial: PartialExport, volume_bytes: int | None, progress: Progress
+) -> None:
+    """Write every row in the published layout, one source and year after the other; those that are done are left.
 
     Args:
         folder: the dataset folder.
         manifest: its manifest.
-        out: an empty folder.
+        partial: where to write.
         volume_bytes: size at which an archive is cut into volumes; None: never.
         progress: called with ("rows", written, of all).
     """
-    parts: dict[tuple[str, str | None], _Part] = {}
-    done = 0
-    with ExitStack() as stack:
-        for shard in sorted_shards(manifest):
-            for row, image in iter_pairs(folder, shard):
-                key = (row["source"], year_of(row))
-                if key not in parts:
-                    parts[key] = _Part(out, *key, volume_bytes, stack)
-                parts[key].write(row, image)
-                done += 1
-                progress("rows", done, manifest.rows)
+    written = {(note["source"], note["year"]): note["rows"] for note in partial.done}
+    done = sum(written.values())
+    for (source, year), shards in _parts(folder, manifest).items():
+        if (source, year) in written:
+            continue
+        before = done
+
+        def pairs(shards: list[Shard] = shards, year: str | None = year) -> Iterator[tuple[Row, Image]]:
+            nonlocal done
+            for shard in shards:
+                for pair in iter_pairs(folder, shard, wanted=lambda row: year_of(row) == year):
+                    yield pair
+                    done += 1
+                    progress("rows", done, manifest.rows)
+
+        _Part(partial.folder, source, year, volume_bytes).write(pairs())
+        partial.note({"source": source, "year": year, "rows": done - before})
 
 
-def year_of(row: dict[str, Any]) -> str | None:
+def _parts(folder: Path, manifest: Manifest) -> dict[tuple[str, str | None], list[Shard]]:
+    """The shards that hold rows of each source and year; of the rows only ids and dates are read for this."""
+    found: dict[tuple[str, str | None], list[Shard]] = {}
+    for shard in sorted_shards(manifest):
+        years = [None] if shard.source != "arxiv" else sorted(
+            {year_of(row) for row in iter_texts(folder, shard, ["source", "arxiv_id", "published"])},
+            key=lambda year: year or "",
+        )  # fmt: skip
+        for year in years:
+            found.setdefault((shard.source, year), []).append(shard)
+    return found
+
+
+def year_of(row: Row) -> str | None:
     """Return the two digits of an arXiv row's year, from its id or its date; None for other sources.
 
     >>> year_of({"source": "arxiv", "arxiv_id": "math/0106220"}), year_of({"source": "arxiv", "arxiv_id": "2301.00001"})

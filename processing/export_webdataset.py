@@ -9,15 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import tarfile
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from s1_mmalign.builder.shards import Manifest, sha256_of, write_atomically
-from s1_mmalign.processing.export_rows import Image, Progress, add_member, iter_pairs, sorted_shards
+from s1_mmalign.builder.shards import Manifest, Shard, sha256_of, write_atomically
+from s1_mmalign.processing.export_card import webdataset_card
+from s1_mmalign.processing.export_resume import PartialExport
+from s1_mmalign.processing.export_rows import Image, Progress, Row, add_member, iter_pairs, sorted_shards
+from s1_mmalign.processing.streaming.texts import choose_text, draws
 
 INDEX_NAME = "index.json"
-Text = Literal["recaption", "caption"]
+Text = Literal["recaption", "caption", "mix"]
 
 _BLOCK = 512
 """Tar pads headers and contents to blocks of this many bytes."""
@@ -36,13 +40,14 @@ class TarShard:
 
 
 class _TarWriter:
-    """Writes the rows of one source and split to tars of about `limit` bytes."""
+    """Writes the rows of one source and split to tars of about `limit` bytes, after those that are done."""
 
-    def __init__(self, out: Path, source: str, split: str, limit: int) -> None:
-        self._out, self._source, self._split, self._limit = out, source, split, limit
+    def __init__(self, partial: PartialExport, source: str, split: str, limit: int) -> None:
+        self._partial, self._source, self._split, self._limit = partial, source, split, limit
         self._archive: tarfile.TarFile | None = None
         self._bytes = self._rows = 0
-        self.shards: list[TarShard] = []
+        notes = (TarShard(**note) for note in partial.done)
+        self.shards = [shard for shard in notes if (shard.source, shard.split) == (source, split)]
 
     def write(self, key: str, files: dict[str, bytes]) -> None:
         """Write one row's files side by side, in a new tar where the current one would grow over the limit."""
@@ -62,44 +67,71 @@ class _TarWriter:
         if self._archive is None:
             return
         self._archive.close()
-        name = self._path.relative_to(self._out).as_posix()
+        name = self._path.relative_to(self._partial.folder).as_posix()
         size, digest = self._path.stat().st_size, sha256_of(self._path)
-        self.shards.append(TarShard(name, self._source, self._split, self._rows, size, digest))
+        shard = TarShard(name, self._source, self._split, self._rows, size, digest)
+        self._partial.note(asdict(shard))
+        self.shards.append(shard)
         self._archive = None
         self._bytes = self._rows = 0
 
     @property
     def _path(self) -> Path:
-        return self._out / self._source / f"{self._split}-{len(self.shards):06d}.tar"
+        return self._partial.folder / self._source / f"{self._split}-{len(self.shards):06d}.tar"
 
 
 def write_webdataset(
-    folder: Path, manifest: Manifest, out: Path, text: Text, shard_bytes: int, progress: Progress
+    folder: Path,
+    manifest: Manifest,
+    partial: PartialExport,
+    weights: Mapping[str, float],
+    seed: int,
+    shard_bytes: int,
+    progress: Progress,
 ) -> None:
-    """Write every row to tars under `out`, and `index.json` with their counts and sha256.
+    """Write every row to tars, `index.json` with their counts and sha256, and the card that `load_dataset` reads.
 
     Args:
         folder: the dataset folder.
         manifest: its manifest.
-        out: an empty folder.
-        text: what the `.txt` holds; `recaption` is the raw caption where a row has none.
+        partial: where to write.
+        weights: of the columns that the `.txt` is drawn from.
+        seed: of that draw.
         shard_bytes: size at which a tar ends.
         progress: called with ("rows", written, of all).
     """
-    writers: dict[tuple[str, str], _TarWriter] = {}
-    done = 0
+    groups: dict[tuple[str, str], list[Shard]] = {}
     for shard in sorted_shards(manifest):
-        key = (shard.source, shard.split)
-        writer = writers.setdefault(key, _TarWriter(out, *key, shard_bytes))
-        for row, image in iter_pairs(folder, shard):
-            writer.write(row_key(row["image_path"]), _files(row, image, text))
+        groups.setdefault((shard.source, shard.split), []).append(shard)
+    tars: list[TarShard] = []
+    done = 0
+    for (source, split), shards in groups.items():
+        writer = _TarWriter(partial, source, split, shard_bytes)
+        there = sum(tar.rows for tar in writer.shards)
+        done += there
+        for row, image in _after(there, folder, shards):
+            writer.write(row_key(row["image_path"]), _files(row, image, weights, seed))
             done += 1
             progress("rows", done, manifest.rows)
-    for writer in writers.values():
         writer.close()
-    shards = sorted((shard for writer in writers.values() for shard in writer.shards), key=lambda shard: shard.path)
-    index = {"version": 1, "text": text, "rows": done, "shards": [asdict(shard) for shard in shards]}
-    write_atomically(out / INDEX_NAME, json.dumps(index, indent=1, ensure_ascii=False) + "\n")
+        tars += writer.shards
+    index = {
+        "version": 1,
+        "text": dict(weights),
+        "seed": seed,
+        "rows": done,
+        "shards": [asdict(tar) for tar in sorted(tars, key=lambda tar: tar.path)],
+    }
+    write_atomically(partial.folder / INDEX_NAME, json.dumps(index, indent=1, ensure_ascii=False) + "\n")
+    write_atomically(partial.folder / "README.md", webdataset_card(groups, done))
+
+
+def _after(rows: int, folder: Path, shards: list[Shard]) -> Iterator[tuple[Row, Image]]:
+    """The rows of some shards after the first so many."""
+    for shard in shards:
+        if rows < shard.rows:
+            yield from iter_pairs(folder, shard, rows)
+        rows = max(rows - shard.rows, 0)
 
 
 def row_key(image_path: str) -> str:
@@ -107,11 +139,11 @@ def row_key(image_path: str) -> str:
     return hashlib.sha256(image_path.encode()).hexdigest()[:24]
 
 
-def _files(row: dict[str, Any], image: Image, text: Text) -> dict[str, bytes]:
+def _files(row: Row, image: Image, weights: Mapping[str, float], seed: int) -> dict[str, bytes]:
     """Image, JSON and text of one row, by extension."""
-    words = row["recaption"] if text == "recaption" and row["recaption"] is not None else row["caption"]
+    words = choose_text(row, weights, draws(row["image_path"], seed)[0])
     return {
         image.extension: image.data,
         "json": json.dumps(row, ensure_ascii=False).encode(),
-        "txt": (words or "").encode(),
+        "txt": words.encode(),
     }

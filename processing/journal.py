@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import time
 import zlib
 from array import array
@@ -28,15 +27,18 @@ from typing import BinaryIO
 
 import numpy as np
 
+from s1_mmalign.processing.append_file import AppendFile, JournalError
+from s1_mmalign.processing.in_flight import forget
+
+__all__ = ["Entry", "Journal", "JournalError", "JournalWriter", "compact"]
+
 SUFFIX = ".jsonl"
+_MERGED = f"-merged{SUFFIX}"
+"""A file that `compact` wrote: nothing in it is damaged or there twice, and nobody appends to it."""
 _HEAD = b'{"key":"'
 _TAIL = len(b',"crc":"00000000"}\n')
 SYNC_SECONDS = 1.0
 OPEN_FILES = 64
-
-
-class JournalError(Exception):
-    """The journal cannot be written; the text names the file and the way out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,8 @@ class JournalWriter:
     """Append entries to a file of this process's own. The file is made with the first entry."""
 
     def __init__(self, folder: Path, worker: int = 0) -> None:
-        name = f"{time.time_ns():020d}-{socket.gethostname()}-{os.getpid()}-{worker}{SUFFIX}"
-        self.path = folder / name
-        self._file: BinaryIO | None = None
+        self._file = AppendFile(folder, worker, SUFFIX)
+        self.path = self._file.path
         self._synced = time.monotonic()
 
     def append(self, entries: Iterable[Entry]) -> None:
@@ -69,40 +70,18 @@ class JournalWriter:
         lines = b"".join(encode(entry) for entry in entries)
         if not lines:
             return
-        try:
-            if self._file is None:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self.path.open("xb", buffering=0)
-            written = self._file.write(lines)
-            while written < len(lines):
-                lines = lines[written:]
-                written = self._file.write(lines)
-        except OSError as error:
-            raise self._error(error) from error
+        self._file.write(lines)
         if time.monotonic() - self._synced > SYNC_SECONDS:
             self.sync()
 
     def sync(self) -> None:
         """Have all entries on disk."""
         self._synced = time.monotonic()
-        if self._file is not None:
-            try:
-                os.fsync(self._file.fileno())
-            except OSError as error:
-                raise self._error(error) from error
+        self._file.sync()
 
     def close(self) -> None:
         """Have all entries on disk and close the file."""
-        if self._file is not None:
-            self.sync()
-            self._file.close()
-            self._file = None
-
-    def _error(self, error: OSError) -> JournalError:
-        return JournalError(
-            f"{self.path}: cannot be written ({error.strerror}). What was written before is safe: "
-            "make room and run the same command again."
-        )
+        self._file.close()
 
 
 def encode(entry: Entry) -> bytes:
@@ -201,15 +180,25 @@ class Journal:
         self._open_files.clear()
 
 
-def compact(folder: Path) -> int:
+def compact(folder: Path, ended: bool = True) -> int:
     """Merge the files of a journal into one, each key once, damaged lines left out; return how many entries it has.
+
+    `ended`: a run has ended well, and no row is open any more; what dead runs had open is forgotten.
 
     The merged file has its name before the others are removed: a kill in between leaves entries twice, which
     does no harm.
     """
+    if ended:
+        forget(folder)
+    files = sorted(folder.glob(f"*{SUFFIX}"))
+    if len(files) == 1 and files[0].name.endswith(_MERGED):
+        return _count_lines(files[0])
     files, keys, sources, places, damaged = _scan(folder)
     first = np.unique(keys, return_index=True)[1]
-    if (len(files) < 2 and not damaged) or not files:
+    if not files:
+        return 0
+    if len(files) == 1 and len(first) == len(keys) and not damaged:
+        files[0].replace(folder / f"{time.time_ns():020d}{_MERGED}")
         return len(first)
     wanted = np.zeros(len(keys), bool)
     wanted[first] = True
@@ -220,12 +209,27 @@ def compact(folder: Path) -> int:
                 _copy_lines(path, places[(sources == number) & wanted].tolist(), merged)
             merged.flush()
             os.fsync(merged.fileno())
-        temporary.replace(folder / f"{time.time_ns():020d}-merged{SUFFIX}")
+        temporary.replace(folder / f"{time.time_ns():020d}{_MERGED}")
+        _sync_folder(folder)
     finally:
         temporary.unlink(missing_ok=True)
     for path in files:
         path.unlink()
     return len(first)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have a new name on disk before the files that it stands for are removed."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _count_lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
 
 def _copy_lines(path: Path, places: list[int], target: BinaryIO) -> None:

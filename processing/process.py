@@ -19,6 +19,8 @@ from s1_mmalign.eval.models import EvaluateError
 from s1_mmalign.processing.captioners.base import CaptionerError
 from s1_mmalign.processing.commands.build import build
 from s1_mmalign.processing.commands.evaluate import card, evaluate
+from s1_mmalign.processing.commands.gallery import gallery
+from s1_mmalign.processing.commands.journal import journal
 from s1_mmalign.processing.commands.publish import export, push, verify
 from s1_mmalign.processing.commands.quickstart import quickstart
 from s1_mmalign.processing.commands.recaption import recaption
@@ -37,6 +39,8 @@ USERS_MISTAKES = (
 )
 """What ends in one line and exit code 2; anything else is a fault of this program and shows its traceback."""
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="s1-mmalign",
     help="Papers -> figures with caption, context and recaption -> a dataset that `load_dataset` opens. "
@@ -47,8 +51,9 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (quickstart, build, recaption, evaluate, card, push, verify, export):
+for command in (quickstart, build, recaption, evaluate, card, gallery, push, verify, export):
     app.command()(command)
+app.add_typer(journal, name="journal")
 
 
 def main() -> None:
@@ -61,9 +66,10 @@ def main() -> None:
             raise
         print(f"s1-mmalign: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("\ns1-mmalign: interrupted. Run the same command again to go on.", file=sys.stderr)
-        raise SystemExit(130) from None
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # Ctrl-C: typer makes an exit code of it
+            print("\ns1-mmalign: interrupted. Run the same command again to go on.", file=sys.stderr)
+        raise
 
 
 if __name__ == "__main__":

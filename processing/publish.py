@@ -4,41 +4,55 @@
 
 Content is sent before the commit that names it, so a reader sees the dataset of before or the new one whole. What
 the repository holds already (by sha256) is not sent, so an interrupted push goes on and a repeated one sends nothing.
+Sources that other folders brought stay: see `publish_parts`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
-from huggingface_hub.errors import HfHubHTTPError, HTTPError, RepositoryNotFoundError
-from huggingface_hub.hf_api import RepoFile
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationCopy,
+    CommitOperationDelete,
+    HfApi,
+)
+from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
 from s1_mmalign.builder.shards import DROPS_NAME, MANIFEST_NAME, FolderError, Manifest, Shard
-from s1_mmalign.dataset_card.card import CARD_NAME, REPORT_NAME, render_card
+from s1_mmalign.dataset_card.card import CARD_NAME
 from s1_mmalign.dataset_card.recipe import RECIPE_NAME
+from s1_mmalign.processing.publish_parts import (
+    PARTS_NAME,
+    Bundle,
+    Part,
+    PartsError,
+    Published,
+    is_report,
+    load_published,
+    put_together,
+)
+from s1_mmalign.processing.publish_remote import MAIN, PublishError, Remote, Repository, check_token, explained
 from s1_mmalign.processing.retry import RetryPolicy, with_retries
 from s1_mmalign.processing.verify import verify_folder
+
+__all__ = ["PublishError", "PushOptions", "PushResult", "push_dataset"]
 
 Progress = Callable[[str, int, int], None]
 """Called as (what, done, total)."""
 
-BESIDE_DATA: tuple[str, ...] = (MANIFEST_NAME, DROPS_NAME, RECIPE_NAME, REPORT_NAME, "plots/*.png", "plots/*.svg")
-"""What is published beside shards and card, as globs; anything else in the folder stays at home."""
+OWN_FILES = (MANIFEST_NAME, DROPS_NAME, RECIPE_NAME, PARTS_NAME)
+"""What a push writes beside shards, card and reports."""
 
-MAIN = "main"
 BATCH_SHARDS = 8
-"""Shards sent at once: how often the progress moves."""
-SHOWN_PROBLEMS = 5
-GO_ON = "Nothing became visible; the same command goes on where it stopped."
+BATCH_BYTES = 1 << 30
+"""Shards sent at once: how often the progress moves, and what a kill costs at most in reading them again."""
+SHOWN_FILES = 5
 CHANGED = "changed while it was sent; nothing became visible. Push when no other command works in the folder."
-
-
-class PublishError(Exception):
-    """A push that did not happen; the text says why and what to do. The repository is as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +92,6 @@ class PushResult:
     """Of the shards that were not there yet (a store that deduplicates takes fewer)."""
 
 
-@dataclass(slots=True)
-class _Remote:
-    """What a revision of the repository holds: sha256 of the large files (None of small ones), by path."""
-
-    commit: str
-    files: dict[str, str | None]
-
-
 def push_dataset(
     folder: Path,
     repo_id: str,
@@ -107,77 +113,71 @@ def push_dataset(
     """
     options = options or PushOptions()
     api = HfApi()
-    try:
-        _check_token(api, options)
-        _check_folder(folder, options, progress)
-        _prepare_repository(api, repo_id, options)
-        return _Push(api, folder, repo_id, options, progress).run()
-    except HfHubHTTPError as error:
-        raise PublishError(_explain(error, repo_id)) from error
-    except HTTPError as error:
-        raise PublishError(f"{api.endpoint}: no connection ({error}). {GO_ON}") from error
+    repository = Repository(api, repo_id, options.retry)
+    with explained(repo_id, api.endpoint):
+        check_token(api, options.retry)
+    _check_folder(folder, options, progress)
+    with explained(repo_id, api.endpoint):
+        repository.prepare(options.private, options.revision or MAIN)
+        with _quiet_uploads():
+            return _Push(repository, folder, options, progress).run()
 
 
 class _Push:
     """One push: what was sent stays sent over all tries of the commit."""
 
-    def __init__(self, api: HfApi, folder: Path, repo_id: str, options: PushOptions, progress: Progress) -> None:
-        self._api, self._folder, self._repo_id = api, folder, repo_id
-        self._options, self._progress = options, progress
+    def __init__(self, repository: Repository, folder: Path, options: PushOptions, progress: Progress) -> None:
+        self._repository, self._folder, self._options, self._progress = repository, folder, options, progress
+        self._repo_id = repository.repo_id
+        self._revision = options.revision or MAIN
         self._manifest = Manifest.load(folder)
-        self._card = render_card(folder, repo_id)
+        self._own = Part.of_folder(folder, self._manifest)
         self._sent: dict[str, CommitOperationAdd] = {}
 
     def run(self) -> PushResult:
-        remote = self._look()
-        self._refuse_strangers(remote)
-        missing = [shard for shard in self._manifest.shards if remote.files.get(shard.path) != shard.sha256]
+        remote = self._repository.look(self._revision)
+        self._others(remote)
+        missing = [shard for shard in self._manifest.shards if remote.large.get(shard.path) != shard.sha256]
         self._send(missing)
         before, after, url = with_retries(self._commit, self._options.retry)
         sent = sum(shard.bytes for shard in missing)
         return PushResult(self._repo_id, after, url, before != after, len(missing), sent)
 
-    def _look(self) -> _Remote:
-        """List the revision that the commit builds on."""
-        revision = self._options.revision or MAIN
-
-        def look() -> _Remote:
-            commit = str(self._api.dataset_info(self._repo_id, revision=revision).sha)
-            entries = self._api.list_repo_tree(self._repo_id, recursive=True, revision=commit, repo_type="dataset")
-            files = {
-                entry.path: entry.lfs.sha256 if entry.lfs else None for entry in entries if isinstance(entry, RepoFile)
-            }
-            return _Remote(commit, files)
-
-        return with_retries(look, self._options.retry)
-
-    def _refuse_strangers(self, remote: _Remote) -> None:
-        """A repository that holds something else, or sources that this folder lacks, is not written over unasked."""
+    def _others(self, remote: Remote) -> Published:
+        """The parts that stay beside this one; a repository that holds something else is not written over unasked."""
         if self._options.replace:
-            return
-        sources = {shard.source for shard in self._manifest.shards}
-        others = {path.split("/")[1] for path in remote.files if _is_data(path)} - sources
-        if others:
+            return Published()
+        try:
+            published = load_published(dict.fromkeys(remote.paths), lambda path: self._read(path, remote))
+            others = (published or Published()).without(self._own)
+        except PartsError as error:
+            raise PublishError(f"{self._repo_id}: {error}") from error
+        known = {*self._own.sources, *(source for part in others.parts for source in part.sources)}
+        if strange := {path.split("/")[1] for path in remote.paths if _is_data(path)} - known:
             raise PublishError(
-                f"{self._repo_id} holds data of {', '.join(sorted(others))}, which {self._folder} lacks. Push to "
-                "another repository, build one folder from all papers, or remove that data with --replace."
+                f"{self._repo_id} holds data of {', '.join(sorted(strange))}, which {self._folder} lacks and no push "
+                "recorded. Push to another repository, or remove that data with --replace."
             )
-        own = MANIFEST_NAME in remote.files
-        strange = sorted(path for path in remote.files if path not in (".gitattributes", CARD_NAME))
-        if strange and not own:
+        foreign = [path for path in remote.paths if path not in (".gitattributes", CARD_NAME)]
+        if foreign and MANIFEST_NAME not in foreign:
             raise PublishError(
-                f"{self._repo_id} holds files that this program did not write ({', '.join(strange[:SHOWN_PROBLEMS])}). "
+                f"{self._repo_id} holds files that this program did not write ({', '.join(foreign[:SHOWN_FILES])}). "
                 "Push to another repository, or write beside them with --replace."
             )
+        return others
+
+    def _read(self, path: str, remote: Remote) -> bytes:
+        return self._repository.read(path, remote.commit)
 
     def _send(self, shards: list[Shard]) -> None:
         """Send the shards' content; nothing of it is visible before the commit."""
-        for start in range(0, len(shards), BATCH_SHARDS):
-            self._progress("shards", start, len(shards))
-            batch = [self._addition(shard) for shard in shards[start : start + BATCH_SHARDS]]
+        done = 0
+        for shards_of_batch in _batches(shards):
+            self._progress("shards", done, len(shards))
+            batch = [self._addition(shard) for shard in shards_of_batch]
 
             def send(batch: list[CommitOperationAdd] = batch) -> None:
-                self._api.preupload_lfs_files(
+                self._repository.api.preupload_lfs_files(
                     self._repo_id,
                     additions=batch,
                     repo_type="dataset",
@@ -188,6 +188,7 @@ class _Push:
 
             with_retries(send, self._options.retry)
             self._refuse_changed(batch)
+            done += len(batch)
         self._progress("shards", len(shards), len(shards))
 
     def _addition(self, shard: Shard) -> CommitOperationAdd:
@@ -206,49 +207,94 @@ class _Push:
     def _commit(self) -> tuple[str, str, str]:
         """Commit what differs from the revision as it is now; return its commit before and after, and the address.
 
-        Looks again at each try: after a conflict the revision is another one, and after a lost answer the commit
-        may have been made.
+        Looks again at each try: after a conflict the revision is another one, with another's part in it perhaps,
+        and after a lost answer the commit may have been made.
         """
         if Manifest.load(self._folder) != self._manifest:
             raise PublishError(f"{self._folder}: {CHANGED}")
-        remote = self._look()
-        self._refuse_strangers(remote)
-        additions = [
-            self._addition(shard) for shard in self._manifest.shards if remote.files.get(shard.path) != shard.sha256
-        ]
-        beside = {
-            path.relative_to(self._folder).as_posix(): path for glob in BESIDE_DATA for path in self._folder.glob(glob)
-        }
-        additions += [CommitOperationAdd(name, str(path)) for name, path in sorted(beside.items())]
-        additions.append(CommitOperationAdd(CARD_NAME, self._card.encode()))
-        kept = {shard.path for shard in self._manifest.shards} | set(beside)
-        stale = [path for path in sorted(remote.files) if path not in kept and (_is_data(path) or _is_beside(path))]
-        commit = self._api.create_commit(
+        remote = self._repository.look(self._revision)
+        try:
+            bundle = put_together(
+                self._folder, self._own, self._manifest, self._others(remote), remote.paths, self._repo_id
+            )
+        except PartsError as error:
+            raise PublishError(f"{self._repo_id}: {error}") from error
+        if self._options.pr and (made := self._open_pull_request(bundle)):
+            return made
+        operations = self._operations(bundle, remote)
+        if not operations:
+            address = f"{self._repository.api.endpoint}/datasets/{self._repo_id}/commit/{remote.commit}"
+            return remote.commit, remote.commit, address
+        commit = self._repository.api.create_commit(
             self._repo_id,
-            [*additions, *(CommitOperationDelete(path) for path in stale)],
+            operations,
             commit_message=self._options.message
             or f"{self._manifest.rows:,} rows of {self._manifest.papers.get('with_rows', 0):,} papers",
             repo_type="dataset",
             revision=self._options.revision,
             create_pr=self._options.pr,
-            parent_commit=None if self._options.pr else remote.commit,
+            parent_commit=remote.commit,
         )
         return remote.commit, commit.oid, str(commit.pr_url or commit.commit_url)
+
+    def _open_pull_request(self, bundle: Bundle) -> tuple[str, str, str] | None:
+        """The pull request that proposes the same, if there is one: its commit (twice), and its address."""
+        texts = {name: bundle.texts[name].encode() for name in (MANIFEST_NAME, CARD_NAME, PARTS_NAME)}
+        found = self._repository.pull_request_with(texts)
+        if found is None:
+            return None
+        address = f"{self._repository.api.endpoint}/datasets/{self._repo_id}/discussions/{found[0].rpartition('/')[2]}"
+        return found[1], found[1], address
+
+    def _operations(
+        self, bundle: Bundle, remote: Remote
+    ) -> list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete]:
+        """What turns the revision into the bundle; files that are not of this program stay."""
+        shards = [shard for shard in self._manifest.shards if remote.large.get(shard.path) != shard.sha256]
+        texts = {path: text.encode() for path, text in bundle.texts.items()}
+        changed = [path for path, text in sorted(texts.items()) if not remote.has(path, text)]
+        files = [path for path, file in sorted(bundle.files.items()) if not remote.has(path, file.read_bytes())]
+        copies = {path: source for path, source in bundle.kept.items() if path != source}
+        stale = [path for path in remote.paths if path not in bundle.paths and _is_own(path)]
+        return [
+            *(self._addition(shard) for shard in shards),
+            *(CommitOperationAdd(path, texts[path]) for path in changed),
+            *(CommitOperationAdd(path, str(bundle.files[path])) for path in files),
+            *(CommitOperationCopy(source, path, src_revision=remote.commit) for path, source in sorted(copies.items())),
+            *(CommitOperationDelete(path) for path in stale),
+        ]
+
+
+@contextmanager
+def _quiet_uploads() -> Iterator[None]:
+    """Keep the library's bars, one for each file, from running into this program's own."""
+    if are_progress_bars_disabled():
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()
+
+
+def _batches(shards: list[Shard]) -> list[list[Shard]]:
+    batches: list[list[Shard]] = []
+    for shard in shards:
+        last = batches[-1] if batches else []
+        if last and len(last) < BATCH_SHARDS and sum(one.bytes for one in last) + shard.bytes <= BATCH_BYTES:
+            last.append(shard)
+        else:
+            batches.append([shard])
+    return batches
 
 
 def _is_data(path: str) -> bool:
     return path.startswith("data/") and path.endswith(".parquet") and path.count("/") >= 2
 
 
-def _is_beside(path: str) -> bool:
-    return any(Path(path).match(glob) and path.count("/") == glob.count("/") for glob in BESIDE_DATA)
-
-
-def _check_token(api: HfApi, options: PushOptions) -> None:
-    """Ask who the token belongs to, before hours of checking."""
-    if get_token() is None:
-        raise PublishError("No token for the Hub. Set HF_TOKEN, or log in with `hf auth login`.")
-    with_retries(api.whoami, options.retry)
+def _is_own(path: str) -> bool:
+    return _is_data(path) or path in OWN_FILES or is_report(path)
 
 
 def _check_folder(folder: Path, options: PushOptions, progress: Progress) -> None:
@@ -256,38 +302,6 @@ def _check_folder(folder: Path, options: PushOptions, progress: Progress) -> Non
     if not report.rows:
         raise FolderError(f"{folder}: has no rows; drops.jsonl says why. There is nothing to publish.")
     if report.problems:
-        shown = "\n  ".join(str(problem) for problem in report.problems[:SHOWN_PROBLEMS])
-        raise PublishError(
-            f"{folder}: {len(report.problems):,} problems; nothing was published. `s1-mmalign verify {folder}` "
-            f"lists all of them:\n  {shown}"
-        )
-
-
-def _prepare_repository(api: HfApi, repo_id: str, options: PushOptions) -> None:
-    """Make repository and branch where they are missing."""
-    retry = options.retry
-    try:
-        info = with_retries(lambda: api.dataset_info(repo_id), retry)
-    except RepositoryNotFoundError:
-        with_retries(
-            lambda: api.create_repo(repo_id, repo_type="dataset", private=options.private or None, exist_ok=True), retry
-        )
-    else:
-        if options.private and not info.private:
-            raise PublishError(
-                f"{repo_id} exists and is public. Make it private in its settings, or push without --private."
-            )
-    revision = options.revision
-    if revision and revision != MAIN and not revision.startswith("refs/"):
-        with_retries(lambda: api.create_branch(repo_id, branch=revision, repo_type="dataset", exist_ok=True), retry)
-
-
-def _explain(error: HfHubHTTPError, repo_id: str) -> str:
-    """What the Hub's answer means here."""
-    status = error.response.status_code
-    if status == 401:
-        return "The Hub does not accept the token (401). Set HF_TOKEN anew, or log in with `hf auth login`."
-    if status == 403:
-        return f"The token may not write to {repo_id} (403). Use one with write access to it."
-    answer = error.server_message or str(error).splitlines()[0]
-    return f"{repo_id}: the Hub answered {status} ({answer}). {GO_ON}"
+        count = len(report.problems)
+        more = f" (and {count - 1:,} more: `s1-mmalign verify {folder}` lists them)" if count > 1 else ""
+        raise PublishError(f"{folder}: nothing was published, because {report.problems[0]}{more}")

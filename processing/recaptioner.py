@@ -13,17 +13,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from s1_mmalign.builder.records import RECAPTION_COLUMNS
 from s1_mmalign.processing.caption_rows import REPORT_COLUMNS, Ahead, Row, RowReader
 from s1_mmalign.processing.captioners.base import Caption, CaptionerError
 from s1_mmalign.processing.captioners.identity import ModelIdentity
 from s1_mmalign.processing.captioners.options import RecaptionOptions
 from s1_mmalign.processing.captioners.processes import follow_parent, pin_device
-from s1_mmalign.processing.captioners.registry import captioner_class
+from s1_mmalign.processing.captioners.registry import captioner_class, open_captioner
 from s1_mmalign.processing.engine_feed import EngineFeed
 from s1_mmalign.processing.journal import Entry, Journal, JournalWriter
+from s1_mmalign.processing.turns import Turns
 
 FAILURES_IN_A_ROW = 64
 """So many refusals without one answer between them are no longer about single rows: the run ends."""
@@ -38,7 +37,6 @@ class Recaptioner:
         identity: model and revision where they are known already (else found out by the first call).
         ahead: the rows that will come; None: each batch is dealt with by itself, and has an `image` column.
         known: folder of a journal's index that `Journal.save` wrote; None: the journal is read by the first call.
-        progress: a file of one int64 for each process, in which each counts its rows.
         report: add `caption_rows.REPORT_COLUMNS` to the result.
     """
 
@@ -50,7 +48,6 @@ class Recaptioner:
         identity: ModelIdentity | None = None,
         ahead: Ahead | None = None,
         known: Path | None = None,
-        progress: Path | None = None,
         report: bool = False,
     ) -> None:
         self.options = options
@@ -58,12 +55,15 @@ class Recaptioner:
         self.identity = identity
         self.ahead = ahead
         self.known = known
-        self.progress = progress
         self.columns = RECAPTION_COLUMNS + (REPORT_COLUMNS if report else ())
         self._work: _Work | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_work": None}
+
+    def open(self) -> None:
+        """Make ready what calls need; from then on several threads may call at the same time, served by one engine."""
+        self._work = self._work or _Work(self, None)
 
     def __call__(self, batch: Mapping[str, Sequence[Any]], rank: int | None = None) -> dict[str, list[Any]]:
         """Return the recaption columns of a batch.
@@ -105,11 +105,17 @@ class _Work:
         journal = _open_journal(recaptioner)
         self._rows = RowReader(options, captioner, identity, journal, recaptioner.ahead, self._rank)
         self._feed = EngineFeed(
-            lambda: captioner(options, identity), self._rows.template, self._rows.next_wanted, options.batch_size
+            captioner,
+            lambda: open_captioner(captioner, options, identity),
+            self._rows.template,
+            self._rows.next_wanted,
+            options.batch_size,
+            options.max_pixels,
+            recaptioner.journal,
+            self._rank,
         )
         self._writer = JournalWriter(recaptioner.journal, self._rank) if recaptioner.journal else None
-        self._progress = recaptioner.progress
-        self._done = 0
+        self._turns = Turns()
         self._failures = 0
 
     @property
@@ -120,16 +126,19 @@ class _Work:
     def answers(self, batch: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
         """Return the answers to a batch's rows, in their order."""
         try:
-            rows = self._rows.rows_of(batch)
+            with self._turns:
+                rows = self._rows.rows_of(batch)
             for row in rows:
                 while row.answer is None:
-                    self._take(self._feed.step())
+                    with self._turns:
+                        if row.answer is None:
+                            self._take(self._feed.step())
             if self._writer is not None:
-                self._writer.sync()
+                with self._turns:
+                    self._writer.sync()
         except BaseException:
             self.close()
             raise
-        self._count(len(rows))
         return [row.answer for row in rows if row.answer is not None]
 
     def close(self) -> None:
@@ -158,7 +167,7 @@ class _Work:
         for rows, caption in answers:
             for row in rows:
                 if caption.error is None:
-                    self._rows.answered(row, entries[caption.key], "engine")
+                    self._rows.answered(row, entries[caption.key], "engine", caption)
                 else:
                     self._rows.failed(row, caption)
             self._watch_failures(caption)
@@ -173,11 +182,6 @@ class _Work:
                 f"{self._failures} rows one after another were refused, the last because: {caption.error}. "
                 "What was captioned before is in the journal."
             )
-
-    def _count(self, rows: int) -> None:
-        self._done += rows
-        if self._progress is not None:
-            np.memmap(self._progress, np.int64, "r+")[self._rank] = self._done
 
 
 def _open_journal(recaptioner: Recaptioner) -> Journal | None:

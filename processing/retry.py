@@ -52,7 +52,7 @@ def with_retries(call: Callable[[], Result], policy: RetryPolicy) -> Result:
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same request may succeed later: told by the HTTP status, or by the kind of the lost connection."""
-    for cause in _chain(error):
+    for cause in error_chain(error):
         if isinstance(cause, HfHubHTTPError):
             return cause.response.status_code in RETRIED_STATUSES
         if isinstance(cause, (HTTPError, ConnectionError, TimeoutError)):
@@ -62,15 +62,15 @@ def is_transient(error: BaseException) -> bool:
 
 def _retry_after(error: BaseException) -> float:
     """Seconds that the server asks to wait, 0 where it says nothing (or gives a date)."""
-    for cause in _chain(error):
+    for cause in error_chain(error):
         if isinstance(cause, HfHubHTTPError):
             value = cause.response.headers.get("Retry-After", "")
             return float(value) if value.isdigit() else 0.0
     return 0.0
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what caused it: uploads in threads wrap the HTTP error in another."""
+def error_chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield the error and what caused it: uploads in threads wrap the HTTP error in another."""
     while error is not None:
         yield error
         error = error.__cause__

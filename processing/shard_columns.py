@@ -7,15 +7,20 @@ of what is being replaced lies on disk before the rename, so that a kill between
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from datasets import Dataset
 
+from s1_mmalign.builder.caption_columns import names_in, schema_with
+from s1_mmalign.builder.records import SCORE_COLUMNS
 from s1_mmalign.builder.shards import (
+    SCHEMA,
     WORK_FOLDER,
     Manifest,
     Shard,
@@ -29,35 +34,56 @@ NOTE_NAME = "replacing.json"
 STAGED_NAME = "replacing.parquet"
 
 
+Places = Mapping[str, tuple[int, np.ndarray]]
+"""By path of a shard: where its rows begin among the new values, and which row of the shard each of them is for."""
+
+
 def write_columns(
     folder: Path,
     manifest: Manifest,
     rows: Dataset,
     columns: Sequence[str],
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    places: Places | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> int:
     """Write new values of `columns` into the shards; return how many shards were written.
 
     Args:
         folder: the dataset folder, locked by the caller.
         manifest: of the folder; its shards are brought up to date, and it is saved.
-        rows: the new values, in the order of the manifest's shards, of all rows or of the first so many. A column
-            `outcome` tells which apply: of rows that say "kept" nothing is changed, and a row that says "failed"
-            keeps what it has if it has a recaption.
-        columns: names of the columns.
+        rows: the new values, in the order of the manifest's shards. A column `outcome` tells which apply: of rows
+            that say "kept" nothing is changed, and a row that says "failed" (or "rejected", of another caption than
+            it has) keeps what it has if it has a recaption.
+        columns: names of the columns in `rows`.
         progress: told of each shard.
+        places: which rows they are for; None: all, or the first so many.
+        names: names of the columns in the shards where they have others; a shard without them gets them.
     """
-    written = start = 0
+    names = names or {name: name for name in columns}
+    places = places if places is not None else _in_order(manifest, len(rows))
+    written = 0
+    values = rows.with_format("arrow")
     shards = list(enumerate(manifest.shards))
     for index, shard in shards:
         progress("shards", index, len(shards))
-        part = rows.with_format("arrow")[start : min(start + shard.rows, len(rows))] if start < len(rows) else None
-        if part is not None and _concerns(part):
-            manifest.shards[index] = _replace(folder, manifest, index, part, columns)
+        start, targets = places.get(shard.path, (0, np.zeros(0, np.int64)))
+        part = values[start : start + len(targets)] if len(targets) else None
+        wanting = not set(names.values()) <= set(pq.read_schema(folder / shard.path).names)
+        if wanting or (part is not None and _concerns(part)):
+            new = _NewValues(part, targets, tuple(columns), names)
+            manifest.shards[index] = _replace(folder, manifest, index, new)
             written += 1
-        start += shard.rows
     progress("shards", len(shards), len(shards))
     return written
+
+
+def _in_order(manifest: Manifest, rows: int) -> Places:
+    places, start = {}, 0
+    for shard in manifest.shards:
+        places[shard.path] = start, np.arange(min(shard.rows, max(rows - start, 0)))
+        start += shard.rows
+    return places
 
 
 def finish_replacement(folder: Path, manifest: Manifest) -> None:
@@ -77,11 +103,34 @@ def _concerns(part: pa.Table) -> bool:
     return pc.any(pc.not_equal(part["outcome"], "kept")).as_py() is True
 
 
-def _replace(folder: Path, manifest: Manifest, index: int, part: pa.Table, columns: Sequence[str]) -> Shard:
+@dataclass(frozen=True, slots=True)
+class _NewValues:
+    """What is put into one shard: `part` has a row for each of `targets`, or is None where there is none."""
+
+    part: pa.Table | None
+    targets: np.ndarray
+    columns: tuple[str, ...]
+    names: Mapping[str, str]
+
+    def of_rows(self, start: int, stop: int) -> pa.Table:
+        """Return the new values of rows `start` to `stop` of the shard; of rows without, "kept"."""
+        here = np.flatnonzero((self.targets >= start) & (self.targets < stop))
+        if self.part is None or not len(here):
+            return pa.table({"outcome": ["kept"] * (stop - start)})
+        source = np.full(stop - start, -1)
+        source[self.targets[here] - start] = here
+        table = self.part.take(pa.array(source, mask=source < 0))
+        place = table.schema.get_field_index("outcome")
+        return table.set_column(place, "outcome", pc.fill_null(table["outcome"], "kept"))
+
+
+def _replace(folder: Path, manifest: Manifest, index: int, new_values: _NewValues) -> Shard:
     """Write one shard anew, put it in place, and save the manifest."""
     old = manifest.shards[index]
     staged, note = folder / WORK_FOLDER / STAGED_NAME, folder / WORK_FOLDER / NOTE_NAME
-    written = write_shard(staged, _merged(folder / old.path, part, columns))
+    sets = set(names_in(pq.read_schema(folder / old.path).names)) | set(names_in(new_values.names.values()))
+    schema = schema_with(sets) if sets else SCHEMA
+    written = write_shard(staged, _merged(folder / old.path, new_values, schema), schema)
     new = Shard(old.path, *written, old.source, old.licence_class, old.split)
     write_atomically(note, json.dumps(asdict(new)))
     staged.replace(folder / old.path)
@@ -91,20 +140,45 @@ def _replace(folder: Path, manifest: Manifest, index: int, part: pa.Table, colum
     return new
 
 
-def _merged(path: Path, part: pa.Table, columns: Sequence[str]) -> Iterator[pa.Table]:
+def _merged(path: Path, new_values: _NewValues, schema: pa.Schema) -> Iterator[pa.Table]:
     """Yield a shard's row groups with the new values in place of the old, where they apply."""
-    start = 0
+    names, start = new_values.names, 0
     for table in iter_tables(path):
-        new = part.slice(start, table.num_rows)
+        new = new_values.of_rows(start, start + table.num_rows)
         start += table.num_rows
-        if new.num_rows < table.num_rows:  # the run was limited to the first rows: the others stay
-            rest = table.num_rows - new.num_rows
-            new = pa.concat_tables([new, pa.table({"outcome": ["kept"] * rest})], promote_options="default")
-        outcome = new["outcome"]
-        lost = pc.and_(pc.equal(outcome, "failed"), pc.is_valid(table["recaption"]))
-        applies = pc.and_(pc.not_equal(outcome, "kept"), pc.invert(lost))
-        for name in columns:
-            place = table.schema.get_field_index(name)
-            column = new[name].cast(table.schema.field(name).type)
-            table = table.set_column(place, name, pc.if_else(applies, column, table[name]))
+        for name in names.values():
+            if name not in table.column_names:
+                table = table.append_column(schema.field(name), pa.nulls(table.num_rows, schema.field(name).type))
+        if len(new.column_names) > 1:
+            applies = _applies(table, new, names)
+            for column in new_values.columns:
+                table = _set_where(table, names[column], applies, new[column])
+            if names.get("recaption") == "recaption":
+                table = _unscored(table, applies)
         yield table
+
+
+def _applies(table: pa.Table, new: pa.Table, names: Mapping[str, str]) -> pa.ChunkedArray:
+    """Say of each row whether its new values take the place of the old."""
+    outcome = new["outcome"]
+    applies = pc.not_equal(outcome, "kept")
+    if "recaption" not in names:
+        return applies
+    has = pc.is_valid(table[names["recaption"]])
+    other = pc.fill_null(pc.not_equal(table[names["recaption_key"]], new["recaption_key"]), True)
+    rejected = pc.and_(pc.equal(outcome, "rejected"), other)
+    lost = pc.and_(has, pc.or_(pc.equal(outcome, "failed"), rejected))
+    return pc.and_(applies, pc.invert(lost))
+
+
+def _set_where(table: pa.Table, name: str, rows: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.Table:
+    place, field = table.schema.get_field_index(name), table.schema.field(name)
+    return table.set_column(place, field, pc.if_else(rows, values.cast(field.type), table[name]))
+
+
+def _unscored(table: pa.Table, rows: pa.ChunkedArray) -> pa.Table:
+    """Take away the scores of rows whose recaption is a new one."""
+    for name in SCORE_COLUMNS:
+        place, field = table.schema.get_field_index(name), table.schema.field(name)
+        table = table.set_column(place, field, pc.if_else(rows, pa.scalar(None, field.type), table[name]))
+    return table

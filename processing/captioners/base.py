@@ -1,24 +1,29 @@
 """What every captioner is: requests go in, captions come out as they are done.
 
 An engine is fed by three methods, so that it is never short of work and nothing waits for a batch to end:
-`prepare` (decode, resize; runs in other threads, ahead of the engine), `submit` (hand one over) and `poll` (wait
-for some that are done). `caption` does all three for a list of requests.
+`prepare` (decode, resize; runs in other threads, ahead of the engine), `submit` (hand one over) and `poll` (let it
+work, and take what is done). `pipeline.Pipeline` runs them, `caption` does all three for a list of requests.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from s1_mmalign.processing.captioners.identity import ModelIdentity
 from s1_mmalign.processing.captioners.options import RecaptionOptions
+from s1_mmalign.processing.captioners.sampling import Sampling
 from s1_mmalign.processing.prompt import FigureText, Prompt, Template
 
 
 class CaptionerError(Exception):
     """No further caption can be had: the engine is dead, the server away, the model missing. The run ends."""
+
+
+class EngineDied(Exception):
+    """The engine is gone with all its open requests: killed, crashed, hung. Another one may be made."""
 
 
 class RequestError(Exception):
@@ -31,12 +36,16 @@ class RequestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CaptionRequest:
-    """One image and its words. `key` names the request; `image` is the file's bytes (PNG or JPEG)."""
+    """One image and its words. `key` names the request; `image` is the file's bytes (PNG or JPEG).
+
+    `sampling` is None where the options' own holds; a row that is asked again has another.
+    """
 
     key: str
     prompt: Prompt
     text: FigureText
     image: bytes
+    sampling: Sampling | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,8 @@ class Caption:
     completion_tokens: int | None = None
     error: str | None = None
     flag: str | None = None
+    cached_tokens: int | None = None
+    """Tokens of the prompt that the engine's prefix cache held already, where it tells."""
 
     @classmethod
     def failed(cls, key: str, error: Exception) -> Caption:
@@ -65,13 +76,21 @@ class Captioner(ABC):
     name: ClassVar[str]
     default_model: ClassVar[str | None] = None
     needs_image: ClassVar[bool] = True
-    """False: requests carry no image bytes, and preparing them costs nothing."""
+    """False: requests carry no image bytes."""
+    prepares_images: ClassVar[bool] = True
+    """False: preparing a request costs nothing, so it needs no threads."""
     uses_prompt: ClassVar[bool] = True
     """False: requests carry an empty prompt."""
     copies: ClassVar[bool] = False
     """True: captions are made of the paper's own sentences, so copying is no fault."""
     on_gpu: ClassVar[bool] = False
     """True: each worker process is given a GPU of its own."""
+    runs_model: ClassVar[bool] = False
+    """True: a request can kill it, so it lives in a process of its own (`engine_process`) and is started again."""
+    can_die: ClassVar[bool] = True
+    """False: nothing that it is given can harm it, so nobody keeps a record of what it has open."""
+    in_batches: ClassVar[bool] = False
+    """True: what is submitted while it works must wait, so it is filled up first."""
     notice: ClassVar[str | None] = None
     """What the user should know of this captioner before it starts."""
 
@@ -80,6 +99,8 @@ class Captioner(ABC):
         self.identity = identity
         self.capacity = options.in_flight or self.default_capacity()
         self.in_flight = 0
+        self.alive: Callable[[], None] = lambda: None
+        """Called by an engine at each sign of life within a long `poll`."""
 
     @classmethod
     def identify(cls, options: RecaptionOptions) -> ModelIdentity:
@@ -125,20 +146,24 @@ class Captioner(ABC):
 
         Raises:
             RequestError: the engine refuses this one.
-            CaptionerError: the engine cannot go on.
+            EngineDied, CaptionerError: the engine cannot go on.
         """
         self._submit(key, prepared)
         self.in_flight += 1
 
-    def poll(self) -> list[Caption]:
-        """Wait until at least one request is done, and return those that are; [] where none is open.
+    def poll(self, wait_s: float | None = None) -> list[Caption]:
+        """Let the engine work, and return the requests that are done, perhaps none.
+
+        Args:
+            wait_s: seconds after which a captioner that only waits for others comes back without an answer;
+                None: it comes back when there is something to tell.
 
         Raises:
-            CaptionerError: the engine cannot go on.
+            EngineDied, CaptionerError: the engine cannot go on.
         """
         if not self.in_flight:
             return []
-        captions = self._poll()
+        captions = self._poll(wait_s)
         self.in_flight -= len(captions)
         return captions
 
@@ -154,6 +179,13 @@ class Captioner(ABC):
         while self.in_flight:
             yield from self.poll()
 
+    def wait_until_ready(self) -> None:  # noqa: B027  # only what is started by somebody else needs waiting for
+        """Wait for an engine that died to be there again.
+
+        Raises:
+            CaptionerError: it does not come back.
+        """
+
     def close(self) -> None:  # noqa: B027  # most have something to let go of, extractive has not
         """Let go of the model, its processes and its memory."""
 
@@ -161,4 +193,4 @@ class Captioner(ABC):
     def _submit(self, key: str, prepared: Any) -> None: ...
 
     @abstractmethod
-    def _poll(self) -> list[Caption]: ...
+    def _poll(self, wait_s: float | None) -> list[Caption]: ...

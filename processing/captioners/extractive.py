@@ -27,7 +27,8 @@ from typing import Any
 from s1_mmalign.processing.captioners.base import Caption, Captioner
 from s1_mmalign.processing.captioners.identity import ModelIdentity
 from s1_mmalign.processing.captioners.options import RecaptionOptions
-from s1_mmalign.processing.prompt import FigureText, Template, clean
+from s1_mmalign.processing.prompt import FigureText, Template
+from s1_mmalign.processing.prompt_safety import clean
 from s1_mmalign.processing.sentences import cut_at_sentence, mentions, split_sentences
 
 NAME = "extractive"
@@ -168,8 +169,10 @@ class ExtractiveCaptioner(Captioner):
 
     name = NAME
     needs_image = False
+    prepares_images = False
     uses_prompt = False
     copies = True
+    can_die = False
     notice = (
         "captioner: extractive. No model looks at the images: each recaption is composed of the raw caption and the "
         "most relevant sentences of the paper, and says so (recaption_model: extractive). For captions by a "
@@ -208,7 +211,7 @@ class ExtractiveCaptioner(Captioner):
     def _submit(self, key: str, prepared: FigureText) -> None:
         self._waiting.append((key, prepared))
 
-    def _poll(self) -> list[Caption]:
+    def _poll(self, wait_s: float | None) -> list[Caption]:
         captions = [Caption(key, compose(text), "stop") for key, text in self._waiting]
         self._waiting.clear()
         return captions

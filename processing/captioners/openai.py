@@ -9,19 +9,32 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
 import threading
+import time
 import zlib
+from dataclasses import asdict
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from s1_mmalign.processing.captioners.base import Caption, Captioner, CaptionerError, CaptionRequest, RequestError
+from s1_mmalign.processing.captioners.base import (
+    Caption,
+    Captioner,
+    CaptionerError,
+    CaptionRequest,
+    EngineDied,
+    RequestError,
+)
 from s1_mmalign.processing.captioners.identity import ModelIdentity
 from s1_mmalign.processing.captioners.options import RecaptionOptions
 from s1_mmalign.processing.captioners.pictures import encode_image
+from s1_mmalign.processing.captioners.sampling import Sampling
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 URL_VARIABLE = "OPENAI_BASE_URL"
+READY_SECONDS = 1.0
+"""Between two looks whether a server is there again."""
 NO_KEY = "none"
 """Sent where the environment holds no key: local servers want none, and the client insists on one."""
 USERS_FAULT = (401, 403, 404)
@@ -40,10 +53,12 @@ class OpenAICaptioner(Captioner):
         key = os.environ.get(KEY_VARIABLE) or NO_KEY
         self._urls = base_urls(options)
         self._clients = [
-            AsyncOpenAI(base_url=url, api_key=key, timeout=options.timeout, max_retries=options.retries)
+            AsyncOpenAI(base_url=url, api_key=key, timeout=options.timeout, max_retries=options.request_retries)
             for url in self._urls
         ]
-        self._done: SimpleQueue[Caption | CaptionerError] = SimpleQueue()
+        self._reached = self._reachable()
+        self._errors: list[CaptionerError | EngineDied] = []
+        self._done: SimpleQueue[Caption | CaptionerError | EngineDied] = SimpleQueue()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="openai-captioner", daemon=True)
         self._thread.start()
@@ -73,12 +88,27 @@ class OpenAICaptioner(Captioner):
                     ],
                 },
             ],
-            "max_tokens": self.options.max_tokens,
-            "temperature": self.options.temperature,
-            "top_p": self.options.top_p,
-            "seed": self.options.seed,
+            **asdict(request.sampling or Sampling.of(self.options)),
             "extra_body": dict(self.options.engine) or None,
         }
+
+    def wait_until_ready(self) -> None:
+        """Wait until one of the servers answers, at most as long as a request may take: it may be starting again."""
+        end = time.monotonic() + self.options.timeout
+        while not self._reachable():
+            if time.monotonic() > end:
+                raise self._away(f"for {self.options.timeout:g} s")
+            time.sleep(READY_SECONDS)
+
+    def _reachable(self) -> bool:
+        """Say whether one of the servers answers anything at all."""
+        import httpx
+
+        for url in self._urls:
+            with contextlib.suppress(httpx.TransportError):
+                httpx.get(f"{url.rstrip('/')}/models", timeout=5)
+                return True
+        return False
 
     def close(self) -> None:
         """Drop what is under way and close the connections."""
@@ -99,17 +129,21 @@ class OpenAICaptioner(Captioner):
     def _submit(self, key: str, prepared: dict[str, Any]) -> None:
         asyncio.run_coroutine_threadsafe(self._answer(key, prepared), self._loop)
 
-    def _poll(self) -> list[Caption]:
-        results = [self._done.get()]
+    def _poll(self, wait_s: float | None) -> list[Caption]:
+        results: list[Caption | CaptionerError | EngineDied] = []
+        if self._errors:
+            wait_s = 0.0  # take what is answered, then tell
         try:
+            results.append(self._done.get(timeout=wait_s))
             while True:
                 results.append(self._done.get_nowait())
         except Empty:
             pass
-        for result in results:
-            if isinstance(result, CaptionerError):
-                raise result
-        return [result for result in results if isinstance(result, Caption)]
+        self._errors += [result for result in results if not isinstance(result, Caption)]
+        captions = [result for result in results if isinstance(result, Caption)]
+        if self._errors and not captions:
+            raise self._errors[0]
+        return captions
 
     async def _answer(self, key: str, body: dict[str, Any]) -> None:
         """Put the answer of one request into the queue, or the error that ends the run."""
@@ -117,7 +151,7 @@ class OpenAICaptioner(Captioner):
             self._done.put(await self._ask(key, body))
         except RequestError as error:
             self._done.put(Caption.failed(key, error))
-        except CaptionerError as error:
+        except (CaptionerError, EngineDied) as error:
             self._done.put(error)
 
     async def _ask(self, key: str, body: dict[str, Any]) -> Caption:
@@ -137,8 +171,13 @@ class OpenAICaptioner(Captioner):
                 raise _status_error(error, self.identity.name) from error
             except openai.OpenAIError as error:
                 raise RequestError(str(error)) from error
-        raise CaptionerError(
-            f"{', '.join(self._urls)}: cannot be reached ({unreachable}), after {self.options.retries} tries more. "
+        if self._reached:
+            raise EngineDied(f"{', '.join(self._urls)}: cannot be reached any more ({unreachable})")
+        raise self._away(f"{unreachable}, after {self.options.request_retries} tries more")
+
+    def _away(self, why: str) -> CaptionerError:
+        return CaptionerError(
+            f"{', '.join(self._urls)}: cannot be reached ({why}). "
             "Start the server (for example: vllm serve MODEL) and run the same command again."
         )
 
@@ -165,7 +204,7 @@ def _only_model(options: RecaptionOptions) -> str:
     url = base_urls(options)[0]
     key = os.environ.get(KEY_VARIABLE) or NO_KEY
     try:
-        with OpenAI(base_url=url, api_key=key, timeout=30, max_retries=options.retries) as client:
+        with OpenAI(base_url=url, api_key=key, timeout=30, max_retries=options.request_retries) as client:
             names = [model.id for model in client.models.list()]
     except OpenAIError as error:
         raise CaptionerError(f"{url}: cannot be asked for its model ({error}); name it with --model") from error
@@ -186,10 +225,12 @@ def _caption(key: str, answer: Any) -> Caption:
     if not answer.choices:
         raise RequestError("the server answered without a choice")
     choice, usage = answer.choices[0], answer.usage
+    details = usage.prompt_tokens_details if usage else None
     return Caption(
         key,
         choice.message.content or "",
         choice.finish_reason,
         usage.prompt_tokens if usage else None,
         usage.completion_tokens if usage else None,
+        cached_tokens=details.cached_tokens if details else None,
     )

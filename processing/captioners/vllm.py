@@ -1,4 +1,4 @@
-"""A model in this process, by vLLM.
+"""A model in this process, by vLLM (`EngineProcess` gives it a process of its own).
 
 Requests are added one by one and the engine is stepped by hand, so one bad request costs one row (`LLM.chat` fails
 for its whole list), and new requests join while others run: there is no end of a batch at which the GPU waits.
@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import asdict
 from typing import Any
 
-from s1_mmalign.processing.captioners.base import Caption, Captioner, CaptionerError, CaptionRequest, RequestError
+from s1_mmalign.processing.captioners.base import (
+    Caption,
+    Captioner,
+    CaptionerError,
+    CaptionRequest,
+    EngineDied,
+    RequestError,
+)
 from s1_mmalign.processing.captioners.identity import ModelIdentity
 from s1_mmalign.processing.captioners.options import RecaptionOptions
 from s1_mmalign.processing.captioners.pictures import decode_image
 from s1_mmalign.processing.captioners.processes import Reaper
+from s1_mmalign.processing.captioners.sampling import Sampling
 
 QUIET = {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 """Set where the environment does not say otherwise."""
@@ -26,19 +35,14 @@ class VLLMCaptioner(Captioner):
     name = "vllm"
     default_model = "Qwen/Qwen3-VL-8B-Instruct"
     on_gpu = True
+    runs_model = True
 
     def __init__(self, options: RecaptionOptions, identity: ModelIdentity) -> None:
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
-        from vllm import LLM, SamplingParams
+        from vllm import LLM
 
         super().__init__(options, identity)
-        self._sampling = SamplingParams(
-            max_tokens=options.max_tokens,
-            temperature=options.temperature,
-            top_p=options.top_p,
-            seed=options.seed,
-        )
         self._reaper = Reaper()
         try:
             self._llm = LLM(**self._arguments())
@@ -54,10 +58,10 @@ class VLLMCaptioner(Captioner):
         """As many as vLLM runs at once by default."""
         return 256
 
-    def prepare(self, request: CaptionRequest) -> list[dict[str, Any]]:
-        """Return the conversation, the image decoded and within the limits."""
+    def prepare(self, request: CaptionRequest) -> tuple[list[dict[str, Any]], Sampling]:
+        """Return the conversation, the image decoded and within the limits, and how to answer."""
         image = decode_image(request.image, self.options.max_pixels)
-        return [
+        messages: list[dict[str, Any]] = [
             {"role": "system", "content": request.prompt.system},
             {
                 "role": "user",
@@ -68,6 +72,7 @@ class VLLMCaptioner(Captioner):
                 ],
             },
         ]
+        return messages, request.sampling or Sampling.of(self.options)
 
     def close(self) -> None:
         """Shut the engine and its processes down."""
@@ -105,11 +110,14 @@ class VLLMCaptioner(Captioner):
         least = min(size["shortest_edge"], self.options.max_pixels)
         return {"shortest_edge": least, "longest_edge": min(size["longest_edge"], self.options.max_pixels)}
 
-    def _submit(self, key: str, prepared: list[dict[str, Any]]) -> None:
+    def _submit(self, key: str, prepared: tuple[list[dict[str, Any]], Sampling]) -> None:
+        from vllm import SamplingParams
         from vllm.v1.engine.exceptions import EngineDeadError
 
+        messages, sampling = prepared
+        parameters = SamplingParams(**asdict(sampling))
         try:
-            number = self._llm.enqueue_chat([prepared], self._sampling, use_tqdm=False)[0]
+            number = self._llm.enqueue_chat([messages], parameters, use_tqdm=False)[0]
         except EngineDeadError as error:
             raise self._dead(error) from error
         except Exception as error:  # isolation: rendering and validation of this one request
@@ -117,15 +125,13 @@ class VLLMCaptioner(Captioner):
         # enqueue returns "1-be4b…", outputs say "1"
         self._keys[number.partition("-")[0]] = key
 
-    def _poll(self) -> list[Caption]:
-        done: list[Caption] = []
-        while not done:
-            try:
-                outputs = self._llm.llm_engine.step()
-            except Exception as error:
-                raise self._dead(error) from error
-            done = [self._caption(output) for output in outputs if output.finished]
-        return done
+    def _poll(self, wait_s: float | None) -> list[Caption]:
+        """Go one step: a token more for every request that runs."""
+        try:
+            outputs = self._llm.llm_engine.step()
+        except Exception as error:
+            raise self._dead(error) from error
+        return [self._caption(output) for output in outputs if output.finished]
 
     def _caption(self, output: Any) -> Caption:
         answer = output.outputs[0]
@@ -135,10 +141,8 @@ class VLLMCaptioner(Captioner):
             answer.finish_reason,
             len(output.prompt_token_ids or ()),
             len(answer.token_ids),
+            cached_tokens=output.num_cached_tokens,
         )
 
-    def _dead(self, error: Exception) -> CaptionerError:
-        return CaptionerError(
-            f"vLLM's engine died with {self.in_flight} requests open ({type(error).__name__}: {error}). "
-            "All captions before are in the journal: run the same command again."
-        )
+    def _dead(self, error: Exception) -> EngineDied:
+        return EngineDied(f"vLLM's engine died ({type(error).__name__}: {error})")

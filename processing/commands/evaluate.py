@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,16 +30,27 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of the sample, the controls and the bootstrap.")] = 0,
     device: Annotated[str | None, typer.Option(help="As torch names it; default: the accelerator if any.")] = None,
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = DEFAULTS.dtype,
-    batch_size: Annotated[int, typer.Option(help="Pairs that the CLIP model reads at once.")] = DEFAULTS.batch_size,
+    batch_size: Annotated[int, typer.Option(help="Images that the CLIP model reads at once.")] = DEFAULTS.batch_size,
+    stride: Annotated[
+        int, typer.Option(help="Of pseudo-perplexity: 1 is exact; 7 approximates, at a fraction of the work.")
+    ] = DEFAULTS.stride,
+    write_columns: Annotated[
+        bool, typer.Option("--write-columns", help="Score every row, and write the scores into the rows.")
+    ] = False,
+    engine: Annotated[str, typer.Option(help="local, or ray: actors of a Ray cluster.")] = DEFAULTS.engine,
+    num_proc: Annotated[int, typer.Option(help="ray: actors, each with a model on a GPU of its own.")] = 1,
 ) -> None:
     """Score raw captions against recaptions; writes report.json (and plots/ where matplotlib is installed).
 
     Caption lengths and grounding need no model. CLIPScore and pseudo-perplexity are measured where their model is
-    named or cached, with the controls and confidence intervals that the comparison needs.
+    named or cached, with the controls and confidence intervals that the comparison needs. Each score is kept when it
+    is done: killed at any moment and started again, the same command computes only what is missing.
 
     \b
     Example:
-      s1-mmalign evaluate my-dataset --clip-model openai/clip-vit-base-patch32 --device cuda
+      s1-mmalign evaluate my-dataset --clip-model openai/clip-vit-base-patch32 --dtype bfloat16
+      accelerate launch --num-processes 8 -m s1_mmalign.processing.process evaluate my-dataset --write-columns
+      s1-mmalign evaluate my-dataset --engine ray --num-proc 32 --write-columns --stride 7
     """
     evaluate_folder(
         dataset,
@@ -51,14 +63,21 @@ def evaluate(
             device=device,
             dtype=dtype,
             batch_size=batch_size,
+            stride=stride,
+            write_columns=write_columns,
+            engine=engine,
+            num_proc=num_proc,
         ),
     )
 
 
 def evaluate_folder(dataset: Path, options: EvaluateOptions) -> None:
-    """Evaluate with progress on the screen, and print the summary."""
+    """Evaluate with progress on the screen, and print the summary: in the first of the processes of a launch."""
     from s1_mmalign.eval.report import evaluate_dataset
 
+    if int(os.environ.get("RANK") or 0):
+        evaluate_dataset(dataset, options)
+        return
     with Progress() as progress:
         report = evaluate_dataset(dataset, options, progress)
     finish_stage(dataset, "evaluate", options, _results(report))

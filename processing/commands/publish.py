@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -12,26 +13,36 @@ from s1_mmalign.processing.export import LAYOUTS, ExportOptions
 from s1_mmalign.processing.progress import Progress
 
 PROBLEMS_SHOWN = 20
+REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+"""What can be a repository's name; a folder of that name goes before it."""
 
 
 def verify(
-    dataset: Dataset,
-    images: Annotated[str, typer.Option(help="Images to decode: all, or a number of them.")] = "all",
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A dataset folder, or user/name on the Hub.")],
+    sample: Annotated[int | None, typer.Option(help="Decode so many images instead of all (on the Hub: none).")] = None,
+    revision: Annotated[str | None, typer.Option(help="On the Hub: branch, tag, commit or refs/pr/N.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="On the Hub: download all shards, check their bytes.")] = False,
 ) -> None:
-    """Check a dataset folder: files and hashes, row counts, schema, images, names, ledger.
+    """Check a dataset: files and hashes, row counts, schema, images, names, ledger; on the Hub its card, too.
 
-    Exit code 0: all is as the manifest says; 1: it is not, each problem is a line.
+    On the Hub the sha256 that it computed stands for the bytes, and footers and ids are read, until --full asks for
+    more. Exit code 0: all is as the manifest says; 1: it is not, each problem is a line.
 
     \b
     Example:
-      s1-mmalign verify my-dataset --images 1000
+      s1-mmalign verify my-dataset --sample 1000
+      s1-mmalign verify me/my-dataset --revision v2
     """
-    from s1_mmalign.processing.verify import verify_folder
+    from s1_mmalign.processing.verify import verify_folder, verify_repository
 
-    if images != "all" and not images.isdecimal():
-        raise ValueError(f"--images {images!r}: 'all' or a number is expected")
+    on_hub = not Path(dataset).exists() and REPOSITORY.fullmatch(dataset) is not None
+    if not on_hub and (revision is not None or full):
+        raise ValueError(f"--revision and --full: {dataset} is no repository on the Hub, but a folder's name")
     with Progress() as progress:
-        report = verify_folder(dataset, "all" if images == "all" else int(images), progress)
+        if on_hub:
+            report = verify_repository(dataset, revision, full, sample, progress)
+        else:
+            report = verify_folder(Path(dataset), "all" if sample is None else sample, progress)
     for problem in report.problems[:PROBLEMS_SHOWN]:
         print(problem)
     if len(report.problems) > PROBLEMS_SHOWN:
@@ -46,13 +57,15 @@ def export(
     dataset: Dataset,
     out: Annotated[Path, typer.Option("--out", "-o", help="The file (jsonl) or folder to write.")],
     layout: Annotated[str, typer.Option(help=f"One of {', '.join(LAYOUTS)}.")] = "jsonl",
-    text: Annotated[str, typer.Option(help="webdataset: what the .txt holds, recaption or caption.")] = "recaption",
+    text: Annotated[str, typer.Option(help="webdataset, the .txt: recaption, caption or mix.")] = "recaption",
+    mix: Annotated[float, typer.Option(help="--text mix: share of recaptions, drawn row by row.")] = 0.5,
+    seed: Annotated[int, typer.Option(help="--text mix: of the draw.")] = 0,
     shard_mb: Annotated[int, typer.Option(help="webdataset: MiB of one tar.")] = 1024,
     volume_bytes: Annotated[
         int, typer.Option(help="release: bytes at which an archive is cut into volumes; 0: never.")
     ] = 30 << 30,
 ) -> None:
-    """Write the dataset in another layout; the same input gives the same bytes.
+    """Write the dataset in another layout; the same input gives the same bytes. Interrupted, the same command goes on.
 
     jsonl: all columns but the image, one JSON object a line. webdataset: tars of image, .json and .txt with an
     index. release: the layout in which S1-MMAlign was first published.
@@ -66,6 +79,8 @@ def export(
     options = ExportOptions(
         layout=layout,  # type: ignore[arg-type]  # checked by the options, as is text
         text=text,  # type: ignore[arg-type]
+        mix=mix,
+        seed=seed,
         shard_bytes=shard_mb << 20,
         volume_bytes=volume_bytes or None,
     )

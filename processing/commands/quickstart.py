@@ -42,7 +42,7 @@ def quickstart(
     _title("evaluate", "raw captions against recaptions")
     evaluate_folder(out, EvaluateOptions())
     _title("verify", "every shard, row and image")
-    verify(out)
+    verify(str(out))
     print(f"\nThe dataset: {out}\nIts card:    {out / 'README.md'}\nIts report:  {out / 'report.json'}")
     if Manifest.load(out).rows:
         print(OPEN_IT.format(folder=str(out)))

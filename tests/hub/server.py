@@ -6,14 +6,16 @@ import json
 import re
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.hub.routes import READ, WRITE, Answer, Request, answer
-from tests.hub.store import Commit, HubError, Repo, Store
+from tests.hub import content, repositories, xet_routes  # noqa: F401  (they register their routes)
+from tests.hub.routing import READ, WRITE, Answer, Request, answer, as_json
+from tests.hub.store import Commit, Repo, Store
 
 WRITE_TOKEN = "hf_write_token_of_the_loopback_hub"
 READ_TOKEN = "hf_read_token_of_the_loopback_hub"
@@ -31,20 +33,27 @@ class Logged:
     status: int
     sent: int
     got: int
+    span: str = ""
+    """The `Range` header."""
 
 
 @dataclass
 class Fault:
-    """Answer the next `times` requests of a method and path (a pattern) with an error."""
+    """Answer the next `times` requests of a method and path (a pattern) with an error.
+
+    A `status` of None answers as ever: for a delay alone, or with `cut`.
+    """
 
     method: str
     pattern: str
-    status: int
+    status: int | None
     times: int = 1
     headers: dict[str, str] | None = None
     after: bool = False
     """Do what was asked for first, and lose only the answer."""
     delay_s: float = 0.0
+    cut: bool = False
+    """Lose the connection in the middle of the answer's body."""
 
 
 class LoopbackHub:
@@ -55,6 +64,8 @@ class LoopbackHub:
         self.tokens = {WRITE_TOKEN: WRITE, READ_TOKEN: READ}
         self.log: list[Logged] = []
         self.faults: list[Fault] = []
+        self.on_request: Callable[[Request], None] = lambda request: None
+        """Called with each request before it is answered."""
         self._lock = threading.Lock()
         hub = self
 
@@ -76,17 +87,13 @@ class LoopbackHub:
         self._server.shutdown()
         self._server.server_close()
 
-    def environment(self, home: Path, token: str | None = WRITE_TOKEN) -> dict[str, str]:
-        """Return the environment variables of a client: this Hub, caches of its own, the large file protocol."""
-        variables = {
-            "HF_ENDPOINT": self.url,
-            "HF_HOME": str(home),
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-        }
+    def environment(self, home: Path, token: str | None = WRITE_TOKEN, xet: bool = True) -> dict[str, str]:
+        """Return the environment variables of a client: this Hub, caches of its own, Xet or the large file protocol."""
+        variables = {"HF_ENDPOINT": self.url, "HF_HOME": str(home), "HF_HUB_DISABLE_TELEMETRY": "1"}
+        variables |= {} if xet else {"HF_HUB_DISABLE_XET": "1"}
         return variables | ({"HF_TOKEN": token} if token else {})
 
-    def fail(self, method: str, pattern: str, status: int, **how: Any) -> None:
+    def fail(self, method: str, pattern: str, status: int | None, **how: Any) -> None:
         """Have requests fail: see `Fault`."""
         self.faults.append(Fault(method, pattern, status, **how))
 
@@ -109,11 +116,11 @@ class LoopbackHub:
 
     def history(self, name: str, ref: str = "main") -> list[Commit]:
         """Return the commits of a branch, newest first."""
-        repo = self.store.repo(name)
-        found = [repo.head(ref)]
-        while found[-1].parent:
-            found.append(repo.commits[found[-1].parent])
-        return found
+        return self.store.repo(name).history(ref)
+
+    def manifest(self, name: str, ref: str = "main") -> Any:
+        """Return the manifest of a revision."""
+        return json.loads(self.text(name, "manifest.json", ref))
 
     def text(self, name: str, path: str, ref: str = "main") -> str:
         """Return a file of a branch as text."""
@@ -144,26 +151,27 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(
             self.command, parts.path, dict(parse_qsl(parts.query)), headers, body, hub.tokens.get(token), hub.url
         )
+        hub.on_request(request)
         fault = hub.fault_of(request)
-        if fault and fault.delay_s:
-            time.sleep(fault.delay_s)
-        reply = self._answer(hub, request) if fault is None or fault.after else Answer()
         if fault:
-            if fault.status == DROP_CONNECTION:
-                hub.log.append(Logged(request.method, request.path, DROP_CONNECTION, len(body), 0))
-                self.close_connection = True
-                return
-            reply = Answer(b'{"error": "a fault of the test"}', fault.status, fault.headers or {})
-        hub.log.append(Logged(request.method, request.path, reply.status, len(body), len(reply.body)))
-        self._send(reply)
+            time.sleep(fault.delay_s)
+        reply = self._faulty(hub, request, fault) if fault else answer(hub.store, request)
+        status, got = (reply.status, len(reply.body)) if reply else (DROP_CONNECTION, 0)
+        hub.log.append(Logged(request.method, request.path, status, len(body), got, headers.get("range", "")))
+        if reply:
+            self._send(reply, cut=fault is not None and fault.cut)
+        else:
+            self.close_connection = True
 
     @staticmethod
-    def _answer(hub: LoopbackHub, request: Request) -> Answer:
-        try:
-            return answer(hub.store, request)
-        except HubError as error:
-            headers = {"X-Error-Code": error.code, "X-Error-Message": error.message, "Content-Type": "application/json"}
-            return Answer(json.dumps({"error": error.message}).encode(), error.status, headers)
+    def _faulty(hub: LoopbackHub, request: Request, fault: Fault) -> Answer | None:
+        """What a request that meets a fault is answered; None: nothing."""
+        reply = answer(hub.store, request) if fault.after or fault.status is None else None
+        if fault.status is None:
+            return reply
+        if fault.status == DROP_CONNECTION:
+            return None
+        return as_json({"error": "a fault of the test"}, fault.headers, fault.status)
 
     def _body(self, headers: dict[str, str]) -> bytes:
         if headers.get("transfer-encoding", "").lower() != "chunked":
@@ -175,11 +183,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return b"".join(parts)
 
-    def _send(self, reply: Answer) -> None:
+    def _send(self, reply: Answer, cut: bool) -> None:
         self.send_response(reply.status)
         for key, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
             if value:
                 self.send_header(key, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(reply.body)
+            self.wfile.write(reply.body[: len(reply.body) // 2] if cut else reply.body)
+        self.close_connection = self.close_connection or cut

@@ -1,4 +1,5 @@
-"""Make a tiny random masked language model, offline: `python tiny_bert.py OUT [bert|roberta|modernbert]`.
+"""Make a tiny random masked language model, offline: `python tiny_bert.py OUT [KIND]`; KIND is bert, roberta,
+xlm-roberta, electra, distilbert or modernbert.
 
 Random weights test how a score is computed, not what it says of a text. Deterministic: a seed gives equal bytes.
 """
@@ -25,10 +26,14 @@ def make_tiny_bert(folder: Path, kind: str = "bert", max_tokens: int = 512, seed
         BertForMaskedLM,
         DistilBertConfig,
         DistilBertForMaskedLM,
+        ElectraConfig,
+        ElectraForMaskedLM,
         ModernBertConfig,
         ModernBertForMaskedLM,
         RobertaConfig,
         RobertaForMaskedLM,
+        XLMRobertaConfig,
+        XLMRobertaForMaskedLM,
     )  # fmt: skip
 
     tokenizer = make_tokenizer()
@@ -41,8 +46,12 @@ def make_tiny_bert(folder: Path, kind: str = "bert", max_tokens: int = 512, seed
     torch.manual_seed(seed)
     if kind == "bert":
         model = BertForMaskedLM(BertConfig(**shape))
-    elif kind == "roberta":  # numbers its positions from padding_idx + 1 = 1
-        model = RobertaForMaskedLM(RobertaConfig(**(shape | ends | {"max_position_embeddings": max_tokens + 1})))
+    elif kind in ("roberta", "xlm-roberta"):  # they number their positions from padding_idx + 1 = 1
+        more = shape | ends | {"max_position_embeddings": max_tokens + 1}
+        plain = kind == "roberta"
+        model = RobertaForMaskedLM(RobertaConfig(**more)) if plain else XLMRobertaForMaskedLM(XLMRobertaConfig(**more))
+    elif kind == "electra":
+        model = ElectraForMaskedLM(ElectraConfig(**(shape | {"embedding_size": 16})))
     elif kind == "distilbert":
         model = DistilBertForMaskedLM(
             DistilBertConfig(

@@ -1,4 +1,4 @@
-"""Make a tiny random CLIP or SigLIP checkpoint, offline: `python tiny_clip.py OUT [clip|siglip]`.
+"""Make a tiny random CLIP or SigLIP checkpoint, offline: `python tiny_clip.py OUT [clip|siglip|siglip2]`.
 
 Random weights test how a score is computed, not what it says of a figure. Deterministic: a seed gives equal bytes.
 """
@@ -19,9 +19,13 @@ IMAGE_SIZE = 32
 
 
 def make_tiny_clip(folder: Path, kind: str = "clip", max_tokens: int = 77, seed: int = 0) -> Path:
-    """Write a checkpoint that `transformers.AutoModel` loads and return its folder; `kind` is clip or siglip."""
+    """Write a checkpoint that `transformers.AutoModel` loads and return its folder; `kind` as above.
+
+    siglip2 is the NaFlex kind, which reads pictures in their own shape as a list of patches (the others of its
+    family are SigLIPs). A CLIP with `max_tokens` of 248 has the size of Long-CLIP.
+    """
     import torch
-    from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
+    from transformers import CLIPConfig, CLIPModel, Siglip2Config, Siglip2Model, SiglipConfig, SiglipModel
 
     tokenizer = _clip_tokenizer(max_tokens) if kind == "clip" else _siglip_tokenizer(max_tokens)
     ids = {"bos_token_id": tokenizer.bos_token_id or tokenizer.eos_token_id, "eos_token_id": tokenizer.eos_token_id}
@@ -37,8 +41,11 @@ def make_tiny_clip(folder: Path, kind: str = "clip", max_tokens: int = 77, seed:
     torch.manual_seed(seed)
     if kind == "clip":
         model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=16))
-    else:
+    elif kind == "siglip":
         model = SiglipModel(SiglipConfig(text_config=text, vision_config=vision))
+    else:
+        patches = {"num_patches": (IMAGE_SIZE // 8) ** 2}
+        model = Siglip2Model(Siglip2Config(text_config=text, vision_config=vision | patches))
     with torch.no_grad():
         for weights in model.parameters():
             if weights.ndim >= 2:  # widen: near-zero weights give all inputs one vector
@@ -55,6 +62,10 @@ def _image_processor(kind: str):
         from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
         return CLIPImageProcessorPil(size={"shortest_edge": IMAGE_SIZE}, crop_size=square)
+    if kind == "siglip2":
+        from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
+
+        return Siglip2ImageProcessorPil(patch_size=8, max_num_patches=(IMAGE_SIZE // 8) ** 2)
     from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
     return SiglipImageProcessorPil(size=square)
@@ -101,6 +112,7 @@ def _siglip_tokenizer(max_tokens: int):
         pad_token="</s>",
         model_max_length=max_tokens,
         model_input_names=["input_ids"],
+        padding_side="right",
     )
 
 

@@ -24,6 +24,7 @@ from s1_mmalign.processing.prompt import FigureText, load_template
 from s1_mmalign.processing.recaption import recaption_dataset
 from tests.models.shared import tiny_qwen3_vl
 from tests.processing.figure_rows import figure_row, png, read_rows, write_dataset
+from tests.processing.test_captioners_process import engines_of
 from tests.processing.test_recaption_crash import finish, journaled, kill_when, start, whole
 
 needs_vllm = pytest.mark.skipif(
@@ -39,7 +40,7 @@ ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
 }
 ROWS = 24
-GREEDY = {"max_tokens": 24, "dtype": "float32"}
+GREEDY = {"max_tokens": 24, "dtype": "float32", "retries": 0}
 VLLM = {"max_model_len": 4096, "engine": {"enforce_eager": True, "max_num_seqs": 16}}
 
 
@@ -94,7 +95,7 @@ def test_a_batch_with_one_bad_request_answers_the_others(monkeypatch: pytest.Mon
     prompt = load_template("context-v1").render(text)
     requests = [CaptionRequest(str(index), prompt, text, png(index)) for index in range(3)]
     prepared = [captioner.prepare(request) for request in requests]
-    prepared[1][1]["content"].append({"type": "image", "image": "no such file"})
+    prepared[1][0][1]["content"].append({"type": "image", "image": "no such file"})
     for request, ready in zip(requests, prepared, strict=True):
         captioner.submit(request.key, ready)
     captions = {caption.key: caption for caption in captioner.poll()}
@@ -105,10 +106,10 @@ def test_a_batch_with_one_bad_request_answers_the_others(monkeypatch: pytest.Mon
 
 
 @needs_vllm
-def test_vllm_killed_and_started_again_fills_every_row(
-    rows: list[dict], by_transformers: list[str | None], tmp_path: Path
+def test_vllm_fills_every_row_though_the_run_and_then_the_engine_are_killed(
+    rows: list[dict], by_transformers: list[str | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Real vLLM on the CPU, its engine in a process of its own as on a GPU."""
+    """Real vLLM on the CPU: in the first run with processes of its own below ours, as on a GPU, then without."""
     folder = write_dataset(tmp_path / "dataset", rows, shards=3)
     options = {"captioner": "vllm", "model": str(tiny_qwen3_vl()), "in_flight": 2, "batch_size": 4} | GREEDY | VLLM
     process = start(folder, options, tmp_path / "run.py")
@@ -123,7 +124,14 @@ def test_vllm_killed_and_started_again_fills_every_row(
     assert 6 <= known < ROWS - 1
     _assert_gone(engines)
 
-    result = finish(start(folder, options, tmp_path / "run.py"))
+    monkeypatch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+    process = start(folder, options, tmp_path / "run.py")
+    while len(journaled(folder)) < known + 4:
+        assert process.poll() is None
+        time.sleep(0.01)
+    (engine,) = engines_of(process.pid)
+    os.kill(engine, signal.SIGKILL)
+    result = finish(process)  # the run goes on by itself, with another engine
     assert result == {"engine": ROWS - 1 - known, "journal": known, "kept": 0}
     done = read_rows(folder)
     assert [row["recaption"] for row in done] == by_transformers

@@ -1,9 +1,17 @@
-import pytest
+import json
+from pathlib import Path
 
-from s1_mmalign.processing.checks import FLAGS, check, copied, longest_run, loops, strip_preamble
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from s1_mmalign.processing.check_form import loops, strip_preamble
+from s1_mmalign.processing.check_source import copied, longest_run, points_outside, unsupported_numbers
+from s1_mmalign.processing.checks import FLAGS, MENDED, check, parse_flags, retried_flags
 from s1_mmalign.processing.prompt import FigureText
 
 FIGURE = FigureText(
+    abstract="Rates were taken at 250, 290 and 320 K.",
     caption="Rate against temperature for three samples, with error bars of one standard deviation over five runs.",
     contexts=("As Fig. 2 shows, the rate grows with temperature until it saturates near the melting point of ice.",),
 )
@@ -145,3 +153,131 @@ def test_characters_that_arrow_cannot_hold_are_replaced():
 def test_flags_come_from_the_vocabulary_in_its_order():
     flags = check("Caption: I cannot. I cannot. I cannot. I cannot. I cannot. And", "length", FIGURE).flags
     assert set(flags) <= set(FLAGS) and list(flags) == sorted(flags, key=FLAGS.index) and len(flags) > 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>The user wants a caption. I see curves.</think>\n\n" + GOOD,
+        GOOD + "\n\nLet me know if you would like a shorter one!",
+        GOOD + " I hope this helps with your paper.",
+    ],
+)
+def test_words_to_the_asker_are_taken_off_at_both_ends(text):
+    checked = check(text, "stop", FIGURE)
+    assert checked.text == GOOD and checked.flags == ("preamble",)
+
+
+def test_thoughts_without_end_leave_the_answer_as_it_is_and_flagged():
+    assert check("<think>Hm. I see curves and curves.", "length", FIGURE).flags
+
+
+GERMAN = (
+    "Das Liniendiagramm zeigt die Reaktionsrate als Funktion der Temperatur zwischen 250 und 320 K. Drei Kurven in "
+    "Blau, Grün und Orange stehen für Proben wachsender Reinheit; alle steigen unter 290 K an und werden darüber "
+    "flacher. Die Kurve der reinsten Probe liegt am höchsten, was für eine zweite Barriere spricht."
+)
+CHINESE = "该图显示了反应速率随温度的变化，三条曲线分别代表不同纯度的样品。" * 6
+
+
+@pytest.mark.parametrize(
+    "text", [GERMAN, CHINESE, "График показывает зависимость скорости реакции от температуры. " * 5]
+)
+def test_another_language_is_seen(text):
+    assert "wrong_language" in check(text, "stop", FIGURE).flags
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GOOD,
+        "Maps of α, β and γ for Löwenstein’s Réaumur series: α in blue, β in red, γ in green, with σ = 2.",
+        "Bar chart: Xe, Kr, Ar, Ne, He, Rn, Cs, Rb, K, Na, Li, Fr, Ba, Sr, Ca, Mg, Be, Ra, In, Ga, Al, of the samples.",
+    ],
+)
+def test_english_with_symbols_names_and_lists_is_english(text):
+    assert "wrong_language" not in check(text, "stop", FIGURE).flags
+
+
+def test_numbers_that_nothing_bears_out_are_seen_with_their_units():
+    figure = FigureText(
+        "Rate at 300 K.", title="Two barriers", abstract="We use 1.5 eV light.", contexts=("Films of 20 nm.",)
+    )
+    assert unsupported_numbers("At 300 K, films of 20 nm absorb 1.5 eV.", figure) == []
+    assert unsupported_numbers("At 310 K, films of 20 μm absorb.", figure) == [(20.0, "μm"), (310.0, "K")]
+    assert unsupported_numbers("Three of 9 curves cross 2 others.", figure) == []
+    assert unsupported_numbers("There are 47 points.", figure) == [(47.0, "")]
+    assert "unsupported_number" in check(GOOD + " It peaks at 812 nm.", "stop", FIGURE).flags
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("as shown in Figure 3, it grows", "Figure 3"),
+        ("the same as Fig. S2 (a)", "Fig. S2"),
+        ("see Table 2", "Table 2"),
+        ("by Eq. (4)", "Eq. (4"),
+        ("as measured before [12].", "[12]"),
+        ("as measured before [3, 5-7].", "[3, 5-7]"),
+        ("following Smith et al. (2019)", "Smith et al. (2019"),
+        ("as in the previous section", None),
+        ("in Extended Data Fig. 4", "Extended Data Fig"),
+    ],
+)
+def test_references_that_mean_nothing_outside_the_paper_are_seen(text, found):
+    if found is None:
+        assert points_outside(text)
+    else:
+        assert points_outside(text) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a figure of merit of 3",
+        "values in the range [2, 5] and within [1, 10]",
+        "x in [0, 1]",
+        "panel (a) shows the first of 3 tables of contents",
+        "the reference curve at 12 K",
+        "no equation is needed",
+    ],
+)
+def test_intervals_panels_and_plain_words_are_no_references(text):
+    assert points_outside(text) is None
+
+
+def test_captions_of_real_papers_are_english_and_hold_no_unsupported_numbers():
+    from s1_mmalign.processing.check_language import is_english
+
+    corpus = Path(__file__).parents[2] / ".." / "shared" / "corpus" / "truth"
+    if not corpus.is_dir():
+        pytest.skip("the corpus of real papers is not at ../shared/corpus")
+    captions = [caption for path in corpus.rglob("*.json") for caption in _captions(json.loads(path.read_text()))]
+    assert len(captions) > 100
+    assert all(is_english(caption) for caption in captions)
+    assert not any(unsupported_numbers(caption, FigureText(caption)) for caption in captions)
+
+
+def _captions(value):
+    if isinstance(value, dict):
+        found = [value["caption"]] if isinstance(value.get("caption"), str) else []
+        return found + [caption for item in value.values() for caption in _captions(item)]
+    return [caption for item in value for caption in _captions(item)] if isinstance(value, list) else []
+
+
+def test_flags_are_read_by_name():
+    assert parse_flags("cut_off, repetition,cut_off") == ("cut_off", "repetition")
+    assert parse_flags("") == parse_flags("none") == () and parse_flags("any") == ("any",)
+    with pytest.raises(ValueError, match="'cutoff' is no flag: cut_off"):
+        parse_flags("cutoff")
+    assert retried_flags(["any"]).isdisjoint({"preamble", "unsupported_number", "image_missing", "engine_error"})
+    assert retried_flags(["refusal", "image_missing"]) == {"refusal"}
+    assert set(MENDED) <= set(FLAGS)
+
+
+@given(st.text(max_size=400), st.sampled_from(["stop", "length", None]), st.booleans())
+@settings(deadline=None)
+def test_any_answer_is_checked_without_harm(text, reason, copies):
+    checked = check(text, reason, FIGURE, copies=copies)
+    checked.text.encode("utf-8")
+    assert "\0" not in checked.text and set(checked.flags) <= set(FLAGS)

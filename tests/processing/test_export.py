@@ -3,10 +3,13 @@
 import gzip
 import io
 import json
+import os
+import subprocess
+import sys
 import tarfile
 
 import pytest
-from datasets import load_dataset
+import webdataset
 from PIL import Image
 
 from s1_mmalign.builder.records import FEATURES
@@ -56,7 +59,7 @@ def test_webdataset_keys_hold_no_dot_and_the_index_vouches_for_every_tar(folder,
     index = json.loads((out / "index.json").read_text())
     assert index["rows"] == sum(shard["rows"] for shard in index["shards"]) == 20
     assert {shard["path"]: shard["sha256"] for shard in index["shards"]} == {
-        name: digest for name, digest in files_of(out).items() if name != "index.json"
+        name: digest for name, digest in files_of(out).items() if name.endswith(".tar")
     }
     assert len([shard for shard in index["shards"] if shard["split"] == "train"]) > 2
     for shard in index["shards"]:
@@ -84,14 +87,40 @@ def test_webdataset_text_is_the_recaption_or_the_raw_caption_where_there_is_none
         assert files["recaption.txt"].decode() == (meta["recaption"] or meta["caption"])
 
 
-def test_datasets_reads_the_webdataset_export_with_images_beside_their_text(folder, tmp_path):
-    only_png = [row(number) for number in range(12) if number % 3 != 2]
-    export_dataset(make_folder(tmp_path / "png", only_png), tmp_path / "wds", ExportOptions("webdataset"))
-    files = {"train": str(tmp_path / "wds/arxiv/train-*.tar"), "test": str(tmp_path / "wds/arxiv/test-*.tar")}
-    stream = load_dataset("webdataset", data_files=files, streaming=True)
-    rows = [one for split in ("train", "test") for one in stream[split]]
-    assert {one["json"]["image_path"] for one in rows} == {one["image_path"] for one in only_png}
-    assert all(one["png"].size == (24, 26) and one["txt"] == one["json"]["caption"] for one in rows)
+def test_a_mixed_text_is_drawn_row_by_row_with_the_share_and_seed_asked_for(tmp_path):
+    rows = [recaptioned(row(number), caption="raw", recaption="by a model") for number in range(100)]
+    make_folder(tmp_path / "dataset", rows)
+
+    def texts(name, **options):
+        export_dataset(tmp_path / "dataset", tmp_path / name, ExportOptions("webdataset", text="mix", **options))
+        tars = sorted((tmp_path / name).rglob("*.tar"))
+        return [one["txt"] for one in webdataset.WebDataset(list(map(str, tars)), shardshuffle=False).decode()]
+
+    assert 15 < texts("quarter", mix=0.25).count("by a model") < 35
+    assert texts("first") == texts("second") != texts("third", seed=1)
+    assert set(texts("all", mix=1.0)) == {"by a model"}
+
+
+READ = """
+import sys
+from pathlib import Path
+import datasets, webdataset
+for config, count in (("default", 16), ("biorxiv", 6)):
+    rows = datasets.load_dataset(sys.argv[1], config, split="train", streaming=True)
+    rows = [(row["json"]["image_path"], (row["png"] or row["jpg"]).size, row["txt"]) for row in rows]
+    assert len(rows) == len(set(rows)) == count, rows
+tars = [str(path) for path in Path(sys.argv[1]).rglob("*.tar")]
+pairs = webdataset.WebDataset(tars, shardshuffle=False).decode("pilrgb").to_tuple("png;jpg", "txt", "json")
+pairs = [(image.size, text, row["caption"]) for image, text, row in pairs]
+assert len(pairs) == 20 and all(size == (24, 26) and text == caption for size, text, caption in pairs)
+assert "s1_mmalign" not in sys.modules
+"""
+
+
+def test_datasets_and_webdataset_read_png_and_jpeg_alike_in_a_process_without_this_project(tmp_path):
+    export_dataset(make_folder(tmp_path / "dataset"), tmp_path / "wds", ExportOptions("webdataset"))
+    environment = os.environ | {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
+    subprocess.run([sys.executable, "-c", READ, str(tmp_path / "wds")], check=True, env=environment)
 
 
 def test_release_layout_has_one_archive_a_year_for_arxiv_and_members_that_its_jsonl_names(folder, tmp_path):
@@ -159,14 +188,52 @@ def test_an_export_that_fails_leaves_nothing_under_its_name(folder, tmp_path):
     for layout in ("jsonl", "webdataset", "release"):
         with pytest.raises(FolderError, match="verify"):
             export_dataset(folder, tmp_path / "out", ExportOptions(layout))
-    assert [path.name for path in tmp_path.iterdir()] == ["dataset"]
+        assert not (tmp_path / "out").exists()
 
 
-def test_what_an_interrupted_export_left_is_not_in_the_way(folder, tmp_path):
-    (tmp_path / ".out.partial/arxiv").mkdir(parents=True)
-    (tmp_path / ".out.partial/arxiv/train-000000.tar").write_bytes(b"half")
-    export_dataset(folder, tmp_path / "out", ExportOptions("webdataset"))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["dataset", "out"]
+EXPORT = """
+import sys
+from pathlib import Path
+from s1_mmalign.processing.export import ExportOptions, export_dataset
+seen = []
+def progress(what, done, total):
+    print(done, flush=True)
+    if done == int(sys.argv[4]):
+        sys.stdin.read()
+options = ExportOptions(sys.argv[3], shard_bytes=9000, volume_bytes=1500)
+export_dataset(Path(sys.argv[1]), Path(sys.argv[2]), options, progress)
+"""
+
+
+@pytest.mark.parametrize("layout", ["jsonl", "webdataset", "release"])
+def test_killed_and_called_again_an_export_goes_on_and_has_the_bytes_of_one_that_was_not(folder, tmp_path, layout):
+    options = ExportOptions(layout, shard_bytes=9000, volume_bytes=1500)
+    export_dataset(folder, tmp_path / "whole" / "out", options)
+    out = tmp_path / "killed" / "out"
+    command = [sys.executable, "-c", EXPORT, str(folder), str(out), layout, "15"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert any(line == "15\n" for line in process.stdout)
+        process.kill()
+    assert not out.exists()
+    written = []
+    export_dataset(folder, out, options, lambda what, done, total: written.append(done))
+    assert 5 < written[0] <= 16, "what was complete is written again"
+    assert written[-1] == 20
+    assert files_of(tmp_path / "killed") == files_of(tmp_path / "whole")
+
+
+def test_what_an_export_of_other_data_or_options_left_is_not_gone_on_with(folder, tmp_path):
+    last = max(folder.rglob("*.parquet"))
+    whole = last.read_bytes()
+    last.write_bytes(whole[:-100])
+    with pytest.raises(FolderError):
+        export_dataset(folder, tmp_path / "out", ExportOptions("webdataset"))
+    assert (tmp_path / ".out.partial").is_dir()
+    last.write_bytes(whole)
+    export_dataset(folder, tmp_path / "out", ExportOptions("webdataset", text="caption"))
+    export_dataset(folder, tmp_path / "expected", ExportOptions("webdataset", text="caption"))
+    assert files_of(tmp_path / "out") == files_of(tmp_path / "expected")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dataset", "expected", "out"]
 
 
 def test_a_folder_with_files_in_it_is_never_written_over(folder, tmp_path):
@@ -181,7 +248,13 @@ def test_a_folder_with_files_in_it_is_never_written_over(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"layout": "zip"}, {"layout": "jsonl", "text": "title"}, {"layout": "jsonl", "shard_bytes": 0}]
+    "wrong",
+    [
+        {"layout": "zip"},
+        {"layout": "jsonl", "text": "title"},
+        {"layout": "jsonl", "shard_bytes": 0},
+        {"layout": "jsonl", "mix": 2},
+    ],
 )
 def test_options_that_cannot_be_meant_are_rejected(wrong):
     with pytest.raises(ValueError, match="expected"):

@@ -112,7 +112,7 @@ def test_a_full_disk_is_told_and_what_was_written_stays(tmp_path: Path):
     writer = JournalWriter(tmp_path)
     writer.append([entry(1)])
     writer.close()
-    writer._file = full.open("wb", buffering=0)
+    writer._file._file = full.open("wb", buffering=0)
     with pytest.raises(JournalError, match=r"No space left.*run the same command again"):
         writer.append([entry(2)])
     assert set(Journal.load(tmp_path).get([entry(1).key, entry(2).key])) == {entry(1).key}

@@ -1,11 +1,5 @@
 """A push ends in the right revision or in none, whatever the Hub answers, and anyone can load what it published."""
 
-import json
-import subprocess
-import sys
-import textwrap
-
-import huggingface_hub.constants
 import pyarrow as pa
 import pytest
 
@@ -13,12 +7,17 @@ from s1_mmalign.builder.records import Drop
 from s1_mmalign.builder.shards import SCHEMA, FolderError, Manifest, Shard, write_shard
 from s1_mmalign.dataset_card.card import write_card
 from s1_mmalign.processing.publish import PublishError, PushOptions, push_dataset
-from s1_mmalign.processing.retry import RetryPolicy
-from tests.dataset_card.small_dataset import default_rows, make_folder, recaptioned, row
-from tests.hub.server import DROP_CONNECTION, READ_TOKEN, WRITE_TOKEN, LoopbackHub
-
-REPO = "tester/figures"
-QUICK = RetryPolicy(tries=4, first_wait_s=0.01, longest_wait_s=0.05)
+from tests.dataset_card.small_dataset import default_rows, make_folder, recaptioned
+from tests.hub.server import DROP_CONNECTION, READ_TOKEN
+from tests.processing.publishing import (
+    QUICK,
+    REPO,
+    assert_every_commit_is_whole,
+    hub_of_this_process,
+    published,
+    push,
+    shards_of,
+)
 
 
 @pytest.fixture
@@ -29,71 +28,9 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def hub(tmp_path, monkeypatch):
-    with LoopbackHub(tmp_path / "hub") as hub:
-        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.url)
-        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "no-login"))
-        monkeypatch.setenv("HF_TOKEN", WRITE_TOKEN)
+def hub(tmp_path):
+    with hub_of_this_process(tmp_path) as hub:
         yield hub
-
-
-def push(folder, **options):
-    return push_dataset(folder, REPO, PushOptions(retry=QUICK, **options))
-
-
-def elsewhere(hub, tmp_path, code, *arguments, token=WRITE_TOKEN):
-    """Run code in a process of its own, which knows the hub by its environment alone."""
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **hub.environment(tmp_path / "hf", token)}
-    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "hf_write_token" not in done.stdout + done.stderr
-    return done.stdout
-
-
-def published(hub, ref="main"):
-    return set(hub.repo(REPO).head(ref).files) - {".gitattributes"}
-
-
-def shards_of(folder):
-    return {shard.path for shard in Manifest.load(folder).shards}
-
-
-def test_what_was_pushed_loads_from_the_hub_without_this_project(hub, folder, tmp_path):
-    elsewhere(
-        hub, tmp_path,
-        """
-        import sys
-        from pathlib import Path
-        from s1_mmalign.processing.publish import push_dataset
-        push_dataset(Path(sys.argv[1]), sys.argv[2])
-        """,
-        folder, REPO,
-    )  # fmt: skip
-    printed = elsewhere(
-        hub, tmp_path,
-        """
-        import json, sys
-        from datasets import get_dataset_config_names, load_dataset
-        repo = sys.argv[1]
-        stream = load_dataset(repo, "arxiv", streaming=True)
-        streamed = [(row["image_path"], row["image"].size, row["caption"]) for split in stream for row in stream[split]]
-        whole = {name: load_dataset(repo, name).num_rows for name in get_dataset_config_names(repo)}
-        names = load_dataset(repo, split="test").features["source"].names
-        assert not any(name.startswith("s1_mmalign") for name in sys.modules)
-        print(json.dumps([streamed, whole, names]))
-        """,
-        REPO, token=None,
-    )  # fmt: skip
-    streamed, whole, names = json.loads(printed)
-    rows = [one for one in default_rows() if one["source"] == 0]
-    assert sorted(streamed) == sorted([one["image_path"], [24, 26], one["caption"]] for one in rows)
-    assert whole == {
-        "default": {"train": 16, "test": 4}, "arxiv": {"train": 10, "test": 2},
-        "biorxiv": {"train": 6, "test": 2}, "open": {"train": 8, "test": 2},
-    }  # fmt: skip
-    assert names[:2] == ["arxiv", "biorxiv"]
 
 
 def test_one_commit_makes_everything_visible_and_nothing_private_leaves_the_folder(hub, folder):
@@ -102,7 +39,7 @@ def test_one_commit_makes_everything_visible_and_nothing_private_leaves_the_fold
     assert [commit.title for commit in hub.history(REPO)] == ["20 rows of 16 papers", "initial commit"]
     assert hub.history(REPO)[0].id == result.commit
     assert result.changed
-    beside = {"README.md", "manifest.json", "drops.jsonl"}
+    beside = {"README.md", "manifest.json", "drops.jsonl", "parts.json"}
     assert published(hub) == shards_of(folder) | beside
     assert result.shards_sent == len(shards_of(folder))
 
@@ -194,14 +131,16 @@ def test_a_commit_that_came_between_is_built_upon(hub, folder):
     push(folder)
     assert [commit.title for commit in hub.history(REPO)][:2] == ["20 rows of 16 papers", "somebody else's"]
     assert "LICENSE" in published(hub)
+    assert_every_commit_is_whole(hub)
 
 
 def test_damaged_data_is_never_published(hub, folder):
     path = folder / sorted(shards_of(folder))[0]
     data = path.read_bytes()
     path.write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])
-    with pytest.raises(PublishError, match=r"1 problems; nothing was published(.|\n)*sha256 differs"):
+    with pytest.raises(PublishError, match=r"nothing was published, because data/.*sha256 differs") as error:
         push(folder)
+    assert "\n" not in str(error.value)
     assert hub.store.repos == {}
 
 
@@ -253,33 +192,23 @@ def test_a_revision_is_a_branch_of_its_own_and_a_pull_request_leaves_main_alone(
         PushOptions(pr=True, revision="v2")
 
 
-def test_data_of_other_sources_and_files_of_others_are_not_written_over_unasked(hub, folder, tmp_path):
+def test_a_pull_request_whose_answer_was_lost_is_not_opened_twice(hub, folder):
     push(folder)
-    medrxiv = make_folder(tmp_path / "medrxiv", [row(number, "medrxiv") for number in range(4)])
-    with pytest.raises(PublishError, match=r"holds data of arxiv, biorxiv.*--replace"):
-        push(medrxiv)
-    assert shards_of(folder) < published(hub)
-    push(medrxiv, replace=True)
-    assert not shards_of(folder) & published(hub)
+    make_folder(folder, [recaptioned(one) for one in default_rows()])
+    hub.fail("POST", "/commit/", 504, after=True)
+    first = push(folder, pr=True)
+    again = push(folder, pr=True)
+    assert [ref for ref in hub.repo(REPO).refs if ref.startswith("refs/")] == ["refs/pr/1"]
+    assert (first.url, first.commit, again.changed) == (again.url, again.commit, False)
+
+
+def test_files_of_others_are_not_written_over_unasked(hub, folder):
     strange = hub.store.create("tester/thesis", private=False)
     hub.store.commit(strange, "main", None, "mine", lambda files: files.update({"a.tex": hub.store.put_small(b"x")}))
     with pytest.raises(PublishError, match=r"did not write \(a\.tex\)"):
-        push_dataset(folder, "tester/thesis", PushOptions(retry=QUICK))
-
-
-def test_two_folders_that_race_for_one_repository_never_delete_each_others_data(hub, folder, tmp_path):
-    medrxiv = make_folder(tmp_path / "medrxiv", [row(number, "medrxiv") for number in range(4)])
-    original = hub.store.commit
-
-    def meanwhile(*arguments):
-        hub.store.commit = original
-        push(medrxiv)
-        return original(*arguments)
-
-    hub.store.commit = meanwhile
-    with pytest.raises(PublishError, match="holds data of medrxiv"):
-        push(folder)
-    assert shards_of(medrxiv) < published(hub)
+        push(folder, "tester/thesis")
+    push(folder, "tester/thesis", replace=True)
+    assert shards_of(folder) | {"a.tex"} < published(hub, repo="tester/thesis")
 
 
 def test_nothing_to_publish_and_no_dataset_say_what_to_run(hub, tmp_path):

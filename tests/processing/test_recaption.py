@@ -157,7 +157,7 @@ def test_another_prompt_model_or_sampling_asks_anew(folder: Path, tmp_path: Path
             replace(options, revision="r2"),
             replace(options, seed=1),
             replace(options, max_pixels=10_000),
-            replace(options, context_chars=150),
+            replace(options, context_tokens=60),
         ):
             assert recaption_dataset(folder, changed, say=quiet).engine == 2
         assert recaption_dataset(folder, options, say=quiet).journal == 2
@@ -197,14 +197,14 @@ def test_a_row_that_fails_keeps_the_recaption_it_had(folder: Path, tmp_path: Pat
 
 def test_a_busy_server_is_asked_again(folder: Path, tmp_path: Path):
     with caption_server(tmp_path / "log", "--fail-first", "3") as url:
-        options = RecaptionOptions("openai", base_url=(url,), limit=5, retries=4)
+        options = RecaptionOptions("openai", base_url=(url,), limit=5, request_retries=4)
         summary = recaption_dataset(folder, options, say=quiet)
     assert (summary.engine, summary.failed) == (5, 0) and len(asked(tmp_path / "log")) == 8
 
 
 def test_a_server_that_hangs_costs_the_row(folder: Path, tmp_path: Path):
     with caption_server(tmp_path / "log", "--hang", "sample 3.") as url:
-        options = RecaptionOptions("openai", base_url=(url,), limit=6, retries=0, timeout=2.0)
+        options = RecaptionOptions("openai", base_url=(url,), limit=6, request_retries=0, timeout=2.0)
         summary = recaption_dataset(folder, options, say=quiet)
     assert (summary.engine, summary.failed) == (5, 1) and "no answer within 2 s" in summary.errors[0]
 
@@ -212,7 +212,7 @@ def test_a_server_that_hangs_costs_the_row(folder: Path, tmp_path: Path):
 def test_a_dead_server_of_two_is_made_good_by_the_other(folder: Path, tmp_path: Path):
     with caption_server(tmp_path / "log") as url:
         urls = ("http://127.0.0.1:9/v1", url)
-        options = RecaptionOptions("openai", model="m", base_url=urls, retries=0)
+        options = RecaptionOptions("openai", model="m", base_url=urls, request_retries=0)
         assert recaption_dataset(folder, options, say=quiet).engine == 20
 
 
@@ -225,7 +225,7 @@ def test_papers_are_spread_over_servers_and_each_stays_with_one(folder: Path, tm
 
 
 def test_a_server_that_is_away_ends_the_run_with_a_way_out(folder: Path):
-    options = RecaptionOptions("openai", model="m", base_url=("http://127.0.0.1:9/v1",), retries=0)
+    options = RecaptionOptions("openai", model="m", base_url=("http://127.0.0.1:9/v1",), request_retries=0)
     with pytest.raises(CaptionerError, match=r"cannot be reached.*run the same command again"):
         recaption_dataset(folder, options, say=quiet)
     assert all(row["recaption"] is None for row in read_rows(folder)) and consistent(folder)
@@ -238,7 +238,7 @@ def test_a_wrong_model_name_ends_the_run(folder: Path, tmp_path: Path):
 
 
 def test_an_error_of_a_worker_process_reaches_the_user(folder: Path):
-    options = RecaptionOptions("openai", model="m", base_url=("http://127.0.0.1:9/v1",), retries=0, num_proc=2)
+    options = RecaptionOptions("openai", model="m", base_url=("http://127.0.0.1:9/v1",), request_retries=0, num_proc=2)
     with pytest.raises(CaptionerError, match="cannot be reached"):
         recaption_dataset(folder, options, say=quiet)
 

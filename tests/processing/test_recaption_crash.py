@@ -154,7 +154,7 @@ def test_a_killed_worker_ends_the_run_and_a_killed_run_ends_its_workers(tmp_path
 def test_ctrl_c_ends_the_run_and_its_workers_at_once(tmp_path: Path):
     folder = write_dataset(tmp_path / "dataset", [figure_row(index) for index in range(ROWS)])
     log = tmp_path / "log"
-    with caption_server(log, "--delay", "0.2") as url, (tmp_path / "stderr").open("w+") as stderr:
+    with caption_server(log, "--delay", "1.0") as url, (tmp_path / "stderr").open("w+") as stderr:
         options = {"captioner": "openai", "model": "m", "base_url": [url], "in_flight": 2, "num_proc": 2}
         process = start(folder, options, tmp_path / "run.py", stderr, group=True)
         while len(journaled(folder)) < 4:
