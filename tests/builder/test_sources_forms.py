@@ -7,7 +7,7 @@ import pytest
 
 import s1_mmalign.samples.sources_forms
 from s1_mmalign.builder.build import build_dataset
-from s1_mmalign.builder.options import BuildOptions
+from s1_mmalign.builder.options import BuildOptions, DeduplicateOptions
 from s1_mmalign.builder.records import DISCIPLINES, LICENCE_CLASSES, SOURCES
 from s1_mmalign.builder.shards import Manifest, iter_tables
 from s1_mmalign.samples.sources_forms.make import main, make
@@ -17,7 +17,8 @@ from s1_mmalign.samples.sources_forms.make import main, make
 def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("forms")
     main(folder / "papers")
-    build_dataset(BuildOptions(papers=(folder / "papers",), workers=2), folder / "dataset")
+    latest = DeduplicateOptions(papers="latest")
+    build_dataset(BuildOptions(papers=(folder / "papers",), workers=2, deduplicate=latest), folder / "dataset")
     return folder / "dataset"
 
 
