@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -37,6 +39,9 @@ class ArchiveLimits:
             raise PackageError("package_too_large", f"unpacks to more than {self.max_bytes} bytes")
         if unpacked > self.ratio_floor and unpacked > self.max_ratio * max(packed, 1):
             raise PackageError("package_too_large", f"compression ratio over {self.max_ratio:g}")
+
+
+_ZIP_FAULTS = (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError, NotImplementedError, struct.error)
 
 
 class Archive(Protocol):
@@ -80,7 +85,7 @@ class ZipArchive:
     def __init__(self, data: bytes, limits: ArchiveLimits) -> None:
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
-        except (zipfile.BadZipFile, OSError, ValueError) as error:
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
             raise PackageError("package_unreadable", f"zip: {error}") from error
         entries = [entry for entry in self._zip.infolist() if not entry.is_dir()]
         if len(entries) > limits.max_members:
@@ -100,9 +105,7 @@ class ZipArchive:
         try:
             with self._zip.open(entry) as member:
                 data = member.read(entry.file_size + 1)
-        except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError, NotImplementedError) as error:
-            raise PackageError("package_unreadable", f"{name}: {error}") from error
-        except zlib.error as error:
+        except (*_ZIP_FAULTS, zlib.error, lzma.LZMAError) as error:
             raise PackageError("package_unreadable", f"{name}: {error}") from error
         if len(data) > entry.file_size:
             raise PackageError("package_too_large", f"{name} is larger than its header says")
@@ -119,8 +122,11 @@ class FolderArchive:
     def __init__(self, root: Path, limits: ArchiveLimits) -> None:
         self._root = root
         self._names: list[str] = []
-        for path in _walk(root):
+        total = 0
+        for path in files_of_folder(root):
             self._names.append(path.relative_to(root).as_posix())
+            total += path.stat().st_size
+            limits.check(total, total)
             if len(self._names) > limits.max_members:
                 raise PackageError("package_too_large", f"more than {limits.max_members} members")
 
@@ -193,19 +199,41 @@ def _gunzip(data: bytes, limits: ArchiveLimits) -> bytes:
 def _open_tar(data: bytes, packed: int, limits: ArchiveLimits) -> MemoryArchive:
     limits.check(len(data), packed)
     members: dict[str, bytes] = {}
+    total = 0
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:", errors="surrogateescape") as tar:
-            for member in tar:
+            for member in forward(tar, limits.max_members):
                 if not member.isreg():
                     continue
+                total += member.size  # of a sparse member far more than the tar holds
+                limits.check(total, packed)
                 stream = tar.extractfile(member)
                 # A name that comes twice is the later one, as unpacking would leave it.
                 members[_clean(member.name)] = stream.read() if stream else b""
-                if len(members) > limits.max_members:
-                    raise PackageError("package_too_large", f"more than {limits.max_members} members")
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError, struct.error) as error:
         raise PackageError("package_unreadable", f"tar: {error}") from error
+    except RecursionError as error:
+        raise PackageError("package_unreadable", "tar: headers upon headers") from error
     return MemoryArchive(members)
+
+
+def forward(tar: tarfile.TarFile, most: int | None = None) -> Iterator[tarfile.TarInfo]:
+    """Yield the members of a tar, each behind the one before it.
+
+    A header may give a size below zero, and `tarfile` then reads the same members for ever (CVE-2025-8194).
+
+    Raises:
+        tarfile.ReadError: a member of negative size, or one that leads back.
+        PackageError: more than `most` members.
+    """
+    reached = -1
+    for count, member in enumerate(tar, 1):
+        if most is not None and count > most:
+            raise PackageError("package_too_large", f"more than {most} members")
+        if member.size < 0 or member.offset_data <= reached:
+            raise tarfile.ReadError("a member that leads back")
+        reached = member.offset_data
+        yield member
 
 
 def _is_old_tar(data: bytes) -> bool:
@@ -225,11 +253,14 @@ def _clean(name: str) -> str:
     return "/".join(parts).encode("utf-8", "replace").decode("utf-8")
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    for path in sorted(root.iterdir()):
-        if path.is_symlink():
+def files_of_folder(root: Path) -> Iterator[Path]:
+    """Yield the files under a folder, in order, without those behind links."""
+    waiting = [root]
+    while waiting:
+        path = waiting.pop()
+        if path.is_symlink() and path is not root:
             continue
         if path.is_dir():
-            yield from _walk(path)
+            waiting += sorted(path.iterdir(), reverse=True)
         elif path.is_file():
             yield path

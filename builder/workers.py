@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import logging
+import math
 import multiprocessing
 import os
+import signal
 import sys
 import time
 import traceback
@@ -18,6 +22,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from s1_mmalign.builder.extract import Extraction, extract_package
 from s1_mmalign.builder.options import BuildOptions, ExtractOptions
 from s1_mmalign.builder.records import Drop
+from s1_mmalign.builder.sandbox import Confinement, confine, confinement_of, missing, scratch_folder
 from s1_mmalign.builder.sources.errors import InputError
 from s1_mmalign.builder.sources.package import Package
 
@@ -25,10 +30,27 @@ LOOK_S = 2.0
 """How often a pool is looked at while an answer is waited for."""
 PACKAGES_PER_WORKER = 500
 """A worker is replaced after so many papers: what C libraries leak stays bounded."""
+STARTS = 3
+"""Workers that may end before their first paper until the build gives up."""
+START_S = 60.0
+"""Seconds in which the first worker must be there."""
+SCRATCH_FILE_BYTES = 4 << 30
+"""The largest file that a worker, or a program that it runs, may write."""
+_SPARE_CPU_S = 10
+"""Processor time of one paper beyond its time limit, after which a worker that nobody looks after ends itself."""
+_DEATH_SIGNAL = 1
+"""prctl's PR_SET_PDEATHSIG."""
+
+_LOG = logging.getLogger(__name__)
+_told = False
 
 
 class PoolLost(Exception):
     """The pool as a whole does not go on: workers that were idle were ended from outside."""
+
+
+class WorkersError(OSError):
+    """No process that reads papers can start on this machine; else every paper would be a drop."""
 
 
 class WorkerPool:
@@ -38,11 +60,13 @@ class WorkerPool:
         self._pool = pool
         self._options = options
 
-    def submit(self, package: Package) -> PendingExtraction:
-        """Queue one package; raises `PoolLost` where the pool has ended."""
+    def submit(self, package: Package, *, keep_figures: bool = False) -> PendingExtraction:
+        """Queue one package, to bring its figures as they were read, too, if asked for; raises `PoolLost`."""
         try:
             future = self._pool.schedule(
-                _extract, args=[package, self._options.extract], timeout=self._options.timeout_s
+                _extract,
+                args=[package, self._options.extract, self._options.timeout_s, keep_figures],
+                timeout=self._options.timeout_s,
             )
         except RuntimeError as error:
             raise PoolLost(str(error)) from error
@@ -80,32 +104,71 @@ class PendingExtraction:
 
 @contextmanager
 def worker_pool(options: BuildOptions) -> Iterator[WorkerPool]:
-    """Open a pool of `options.worker_count` processes; leaving it early stops them all at once."""
+    """Open a pool of `options.worker_count` confined processes; leaving it early stops them all at once.
+
+    Raises:
+        WorkersError: not one of them starts.
+    """
     # Forking a process that holds Arrow's threads can deadlock, hence a clean server to fork from.
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload([__name__])
-    pool = ProcessPool(
-        max_workers=options.worker_count,
-        max_tasks=PACKAGES_PER_WORKER,
-        initializer=_prepare_worker,
-        initargs=[options.memory_bytes, dict(os.environ)],
-        context=context,
-    )
-    try:
-        yield WorkerPool(pool, options)
-        pool.close()
-    finally:
-        pool.stop()
-        pool.join()
+    _tell_what_is_missing()
+    with scratch_folder() as scratch:
+        confinement = confinement_of(options.papers, scratch)
+        pool = ProcessPool(
+            max_workers=options.worker_count,
+            max_tasks=PACKAGES_PER_WORKER,
+            initializer=_prepare_worker,
+            initargs=[options.memory_bytes, dict(os.environ), confinement, method == "forkserver"],
+            context=context,
+        )
+        try:
+            _await_a_worker(pool)
+            yield WorkerPool(pool, options)
+            pool.close()
+        finally:
+            pool.stop()
+            pool.join()
 
 
-def _extract(package: Package, options: ExtractOptions) -> Extraction:
+def _await_a_worker(pool: ProcessPool) -> None:
+    error: Exception | None = None
+    for _ in range(STARTS):
+        try:
+            pool.schedule(_ready).result(START_S)
+            return
+        except ProcessExpired as caught:  # perhaps ended from outside
+            error = caught
+        except (BrokenProcessPool, FutureTimeoutError, MemoryError, RuntimeError) as caught:
+            error = caught
+            break
+    raise WorkersError(
+        f"the processes that read papers do not start here ({type(error).__name__}: {error}). "
+        "What they wrote above says why; too little for --memory-gb is one reason."
+    ) from error
+
+
+def _ready() -> int:
+    """What a worker does first: needs a process that can run, and some memory."""
+    return len(bytearray(256 << 20))  # address space; no page of it is touched
+
+
+def _tell_what_is_missing() -> None:
+    global _told
+    lacks = [] if _told else missing()
+    _told = True
+    if lacks:
+        _LOG.warning("papers are read without all protections here: %s. See SECURITY.md.", "; ".join(lacks))
+
+
+def _extract(package: Package, options: ExtractOptions, timeout_s: float, keep_figures: bool) -> Extraction:
     """Read one package; this is where a fault of our own becomes a drop instead of the end of a long run."""
+    _limit_processor_time(timeout_s)
     began = time.perf_counter()
     try:
-        extraction = extract_package(package, options)
+        extraction = extract_package(package, options, keep_figures=keep_figures)
         extraction.seconds = time.perf_counter() - began
         return extraction
     except InputError:  # what could not be fetched is no fault of the paper: the build stops and can go on
@@ -118,20 +181,42 @@ def _extract(package: Package, options: ExtractOptions) -> Extraction:
         return Extraction(drops=[Drop(package.paper_id, "", "reader_error", detail[:500])])
 
 
-def _prepare_worker(memory_bytes: int, environment: dict[str, str]) -> None:
-    """Bound the worker's memory, keep its libraries to one thread.
+def _prepare_worker(memory_bytes: int, environment: dict[str, str], confinement: Confinement, forked: bool) -> None:
+    """Bound the worker, and keep its libraries to one thread.
 
     The server that workers are forked from has the environment of when it was started, which may be long before
-    somebody set the credentials of a bucket in a notebook.
+    somebody set the credentials of a bucket in a notebook. That server ends with the process that asked for it, and
+    `forked` workers with the server: a build that is killed leaves none behind that goes on reading.
     """
     os.environ.update(environment)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     sys.setrecursionlimit(3000)
+    if forked and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, ctypes.c_ulong(signal.SIGKILL))
     try:
         import resource
     except ImportError:  # Windows has no such limits; the pool's time limit still holds there
+        pass
+    else:
+        _set_limit(resource.RLIMIT_AS, memory_bytes)
+        _set_limit(resource.RLIMIT_FSIZE, SCRATCH_FILE_BYTES)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    confine(confinement)
+
+
+def _set_limit(kind: int, value: int) -> None:
+    import resource
+
+    _, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+
+
+def _limit_processor_time(timeout_s: float) -> None:
+    """Bound what one paper may compute by more than its time limit allows on all processors."""
+    try:
+        import resource
+    except ImportError:
         return
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = used.ru_utime + used.ru_stime + timeout_s * (os.cpu_count() or 1) + _SPARE_CPU_S
+    _set_limit(resource.RLIMIT_CPU, math.ceil(seconds))

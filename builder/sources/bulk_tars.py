@@ -10,7 +10,9 @@ stores members as they are, so a range read is the member.
 from __future__ import annotations
 
 import hashlib
+import io
 import re
+import struct
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,12 +21,14 @@ from typing import Any, BinaryIO
 
 from lxml import etree
 
+from s1_mmalign.builder.archives import forward
 from s1_mmalign.builder.sources.errors import InputError
 
 BULK_NAME = re.compile(r"arXiv_(src|pdf)_\d{4}_\d+\.tar$", re.IGNORECASE)
 MANIFEST_NAME = re.compile(r"arXiv_(src|pdf)_manifest[\w.-]*\.xml$", re.IGNORECASE)
 _MEMBER = re.compile(r"(?:\./)?(?:[^/]+/)*[a-z-]*\d{4}(?:\.\d{4,5}|\d{3})(v\d+)?\.(gz|pdf|tar\.gz)$")
 _BLOCK = 512
+_HEAD = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,10 @@ def is_bulk_tar(name: str, file: BinaryIO | None = None) -> bool:
     if file is None or not name.lower().endswith(".tar"):
         return False
     try:
-        with tarfile.open(fileobj=file, mode="r:") as tar:
-            first = next((member for member in tar if member.isreg()), None)
-    except (tarfile.TarError, OSError, EOFError):
+        # The head alone, which is where a bulk tar's first package is told: the file may be a bomb.
+        with tarfile.open(fileobj=io.BytesIO(file.read(_HEAD)), mode="r:") as tar:
+            first = next((member for member in forward(tar) if member.isreg()), None)
+    except (tarfile.TarError, OSError, EOFError, ValueError, OverflowError, RecursionError, struct.error):
         return False
     return first is not None and _MEMBER.fullmatch(first.name) is not None
 
@@ -68,13 +73,13 @@ def members_of(file: BinaryIO, size: int, name: str) -> Iterator[Member]:
     end = 0
     try:
         with tarfile.open(fileobj=file, mode="r:", errors="surrogateescape") as tar:
-            for member in tar:
+            for member in forward(tar):
                 end = member.offset_data + member.size
                 if end > size:
                     break
                 if member.isreg():
                     yield Member(_printable(member.name), member.offset_data, member.size)
-    except tarfile.ReadError as error:
+    except (tarfile.TarError, ValueError, OverflowError, RecursionError, struct.error) as error:
         if "unexpected end" not in str(error):
             raise InputError(f"{name}: is no tar or is damaged ({error}). Download it again.") from error
         end = size + 1

@@ -6,6 +6,7 @@ kept for as long as the tar stays the same.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -16,6 +17,7 @@ from typing import Any
 from s1_mmalign.builder.options import BuildOptions
 from s1_mmalign.builder.records import Drop
 from s1_mmalign.builder.sources.bulk_tars import ListedTar, check_listed, read_manifest
+from s1_mmalign.builder.sources.digests import Input
 from s1_mmalign.builder.sources.errors import InputError
 from s1_mmalign.builder.sources.locations import RemoteFile
 from s1_mmalign.builder.sources.metadata_index import MetadataIndex, fetch
@@ -52,6 +54,9 @@ class Inventory:
         self._table = sqlite3.connect(folder / "inventory.sqlite", check_same_thread=False)
         self._table.executescript(_TABLES)
         self._bad: list[Drop] = []
+        self._bad_tars: list[Input] = []
+        self.files: dict[str, list[tuple[str, Path]]] = {}
+        """Files of the input that are no packages, name and place, by kind: `metadata`, `tar_manifests`."""
         self._metadata: MetadataIndex | None = None
         try:
             metadata = self._find()
@@ -98,6 +103,12 @@ class Inventory:
             for paper_id, key, first in rows:
                 yield Drop(paper_id, "", "duplicate_paper", f"{key} has the id of {first}")
 
+    def unread(self) -> Iterator[Input]:
+        """Yield the packages of `drops`, in order of key."""
+        query = "SELECT key, paper_id, bytes FROM package WHERE first IS NOT NULL"
+        packages = [Input(key, paper_id, size, None) for key, paper_id, size in self._table.execute(query)]
+        yield from sorted([*packages, *self._bad_tars], key=lambda line: line.key)
+
     def close(self) -> None:
         """Close table and index."""
         self._table.close()
@@ -107,8 +118,8 @@ class Inventory:
     def _find(self) -> list[Path]:
         """Fill the table; return the metadata files."""
         options = self._options
-        metadata = [*options.metadata]
-        manifests: list[Path] = []
+        metadata = [(path.name, path) for path in options.metadata]
+        manifests: list[tuple[str, Path]] = []
         tars: list[Container] = []
         waiting: list[Package] = []
         for found in find(options.papers, options.storage):
@@ -120,13 +131,14 @@ class Inventory:
             elif isinstance(found, Container):
                 tars.append(found)
             elif found.kind in ("metadata", "tar_manifest"):
-                (metadata if found.kind == "metadata" else manifests).append(self._local(found))
+                (metadata if found.kind == "metadata" else manifests).append((found.path.name, self._local(found)))
         self._insert(waiting)
-        listed = {name: entry for path in manifests for name, entry in read_manifest(path).items()}
+        listed = {name: entry for _, path in manifests for name, entry in read_manifest(path).items()}
         self._add_tars(tars, listed)
         if not len(self):
             raise nothing_found(options.papers)
-        return list(dict.fromkeys(metadata))
+        self.files = {"metadata": metadata, "tar_manifests": manifests}
+        return list(dict.fromkeys(path for _, path in metadata))
 
     def _local(self, found: Found) -> Path:
         return fetch(found.remote, self._folder) if found.remote else found.path
@@ -134,7 +146,7 @@ class Inventory:
     def _insert(self, packages: Sequence[Package]) -> None:
         rows: list[tuple[Any, ...]] = []
         for package in packages:
-            path = "" if package.remote else str(package.path)
+            path = b"" if package.remote else os.fsencode(package.path)  # a file's name need not be text
             url = package.remote.url if package.remote else None
             rows.append((
                 package.key, package.paper_id, package.paper, package.version, path, package.bytes,
@@ -156,6 +168,7 @@ class Inventory:
             except InputError as error:
                 bad.append(str(error))
                 self._bad.append(Drop(tar.key, "", "package_unreadable", str(error)[:500]))
+                self._bad_tars.append(Input(tar.key, "", tar.bytes, None))
                 self._table.execute("DELETE FROM package WHERE key BETWEEN ? AND ?", [f"{tar.key}/", f"{tar.key}0"])
         if bad and self._options.on_bad_tar == "error":
             raise InputError("\n".join([*bad, "(--on-bad-tar skip builds without them.)"]))
@@ -167,7 +180,7 @@ class Inventory:
         self._table.execute(
             "INSERT INTO package SELECT ? || '/' || name, paper_id, paper, version, ?, bytes, ?, start, ?, ?, NULL "
             "FROM member WHERE tar = ? GROUP BY name",
-            [tar.key, "" if tar.remote else str(tar.path), tar.mtime_ns, url, content, tar.key],
+            [tar.key, b"" if tar.remote else os.fsencode(tar.path), tar.mtime_ns, url, content, tar.key],
         )
 
     def _read_tar(self, tar: Container, listed: ListedTar | None) -> str:
@@ -215,7 +228,7 @@ class Inventory:
         return Package(
             key=key,
             paper_id=paper_id,
-            path=Path(path or key),
+            path=Path(os.fsdecode(path) or key),
             bytes=size,
             mtime_ns=mtime_ns,
             offset=start,

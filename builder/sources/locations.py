@@ -67,8 +67,20 @@ def is_url(location: str | Path) -> bool:
 
 
 def as_url(location: str | Path) -> str:
-    """Spell a URL with the two slashes that `Path` takes away (`s3:/bucket` -> `s3://bucket`)."""
-    return _COLLAPSED.sub(r"\1://", str(location))
+    """Spell a URL with the slashes that `Path` takes away (`s3:/bucket` -> `s3://bucket`; a `file` has three)."""
+    return _COLLAPSED.sub(lambda match: f"{match[1]}:{'///' if match[1].lower() == 'file' else '//'}", str(location))
+
+
+def shown_url(location: object) -> str:
+    """Return a location as messages and recipes may show it: of a URL neither user and password nor its query.
+
+    >>> shown_url("https://me:secret@host/papers/1.tar.gz?X-Amz-Signature=abc"), shown_url("papers/a?b.pdf")
+    ('https://host/papers/1.tar.gz', 'papers/a?b.pdf')
+    """
+    text = as_url(str(location))
+    if not _URL.match(text):
+        return text
+    return re.sub(r"(?<=://)[^/@\s]*@", "", re.sub(r"[?#]\S*", "", text))
 
 
 def filesystem(url: str, storage: Mapping[str, Any]) -> Any:
@@ -86,7 +98,9 @@ def filesystem(url: str, storage: Mapping[str, Any]) -> Any:
     try:
         return fsspec.filesystem(protocol, **options)
     except (ImportError, ValueError) as error:
-        raise InputError(f"{url}: {error}. `pip install 's1-mmalign[s3]'` adds what `s3://` needs.") from error
+        raise InputError(
+            f"{shown_url(url)}: {error}. `pip install 's1-mmalign[s3]'` adds what `s3://` needs."
+        ) from error
 
 
 def remote_files(url: str, storage: Mapping[str, Any]) -> Iterator[tuple[str, RemoteFile]]:
@@ -99,7 +113,8 @@ def remote_files(url: str, storage: Mapping[str, Any]) -> Iterator[tuple[str, Re
     with _explained(url):
         root = files.info(url) if not url.startswith("http") or not url.endswith("/") else {"type": "directory"}
         if root["type"] == "file":
-            yield url.rstrip("/").rpartition("/")[2], RemoteFile(url, int(root["size"]), _state(root), storage)
+            name = shown_url(url).rstrip("/").rpartition("/")[2]
+            yield name, RemoteFile(url, int(root["size"]), _state(root), storage)
             return
         base = files._strip_protocol(url).rstrip("/") + "/"
         for path, info in sorted(files.find(url, detail=True).items()):
@@ -127,14 +142,15 @@ class _explained:  # noqa: N801 - reads as a word in `with`
         return
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        shown, said = shown_url(self._url), str(error).replace(self._url, shown_url(self._url))
         if isinstance(error, FileNotFoundError):
-            raise InputError(f"{self._url}: nothing is there.") from error
+            raise InputError(f"{shown}: nothing is there.") from error
         if isinstance(error, PermissionError):
             raise InputError(
-                f"{self._url}: may not be read ({error}). Are the credentials set? For a bucket whose reader "
+                f"{shown}: may not be read ({said}). Are the credentials set? For a bucket whose reader "
                 "pays, add --requester-pays."
             ) from error
         if isinstance(error, Exception) and not isinstance(error, InputError | MemoryError):
             raise InputError(
-                f"{self._url}: cannot be read ({type(error).__name__}: {error}). Run the same command again to go on."
+                f"{shown}: cannot be read ({type(error).__name__}: {said}). Run the same command again to go on."
             ) from error

@@ -25,14 +25,16 @@ def metadata_of_record(record: dict[str, Any]) -> Metadata:
     """
     record = plain_record(record)
     text = {key: _clean(record.get(key)) for key in ("title", "abstract", "url", "discipline", "source")}
-    categories = record.get("categories") or record.get("subjects") or []
+    categories = record.get("categories") or record.get("subjects")
     if isinstance(categories, str):
         categories = categories.split() if re.fullmatch(r"[\w.\- ]+", categories) else categories.split(";")
+    elif not isinstance(categories, list):
+        categories = []
     arxiv_id = arxiv_id_of(str(record.get("arxiv_id") or record.get("id") or ""))
     return Metadata(
         title=text["title"],
         abstract=text["abstract"],
-        doi=normalise_doi(record.get("doi")),
+        doi=normalise_doi(_clean(record.get("doi"))),
         arxiv_id=arxiv_id,
         categories=[name for category in categories if (name := _clean(category))],
         discipline=text["discipline"] if text["discipline"] in DISCIPLINES else None,
@@ -64,7 +66,7 @@ def metadata_beside(pdf: Path) -> Metadata:
     path = pdf.with_suffix(".json")
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return Metadata()
     return metadata_of_record(record) if isinstance(record, dict) else Metadata()
 
@@ -88,6 +90,6 @@ def _date(record: dict[str, Any]) -> str | None:
         for parse in (datetime.fromisoformat, parsedate_to_datetime):
             try:
                 return parse(value).date().isoformat()
-            except ValueError:
+            except (ValueError, OverflowError, TypeError, IndexError):  # the second knows no word for a bad date
                 continue
     return None

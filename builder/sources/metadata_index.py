@@ -132,7 +132,7 @@ class MetadataIndex:
                     if line.strip() and not (heading and number == 1):
                         try:
                             record = _record(line, heading)
-                        except ValueError as error:
+                        except (ValueError, RecursionError) as error:
                             raise InputError(
                                 f"{path}, line {number}: not JSON ({error}).{_hint(path, line)}"
                             ) from error
@@ -176,7 +176,8 @@ def _record(line: bytes, heading: list[str]) -> dict[str, Any] | None:
 
 def _names_of_record(record: Mapping[str, Any]) -> Iterator[str]:
     plain = plain_record(dict(record))
-    for name in (plain.get("id"), plain.get("paper_id"), *(plain.get("names") or [])):
+    names = plain.get("names")
+    for name in (plain.get("id"), plain.get("paper_id"), *(names if isinstance(names, list) else ())):
         if isinstance(name, str) and name:
             yield name
             if arxiv_id := arxiv_id_of(name):

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from s1_mmalign.builder.archives import Archive, ArchiveLimits, open_archive, open_bytes
+from s1_mmalign.builder.archives import Archive, ArchiveLimits, FolderArchive, open_bytes
 from s1_mmalign.builder.records import Metadata, PackageError
+from s1_mmalign.builder.sources.digests import Digest, Input, digest_of_bytes, digest_of_folder
 from s1_mmalign.builder.sources.errors import InputError
 from s1_mmalign.builder.sources.identify import arxiv_id_of
-from s1_mmalign.builder.sources.locations import RemoteFile
+from s1_mmalign.builder.sources.locations import RemoteFile, shown_url
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".gz", ".zip", ".meca")
 PACKAGE_SUFFIXES = (*ARCHIVE_SUFFIXES, ".pdf", ".nxml")
@@ -81,26 +82,65 @@ def paper_id_of(name: str) -> str:
     return name
 
 
-def open_package(package: Package, limits: ArchiveLimits) -> Archive:
-    """Open a package wherever it lies; of a tar or a remote file only its own bytes are read.
+@dataclass(frozen=True, slots=True)
+class LoadedPackage:
+    """A package whose bytes are in memory (`data`; of a folder they stay where they are), and their digest."""
+
+    package: Package
+    digest: Digest
+    data: bytes | None
+
+    def open(self, limits: ArchiveLimits) -> Archive:
+        """Open it.
+
+        Raises:
+            PackageError: it is no archive that can be read, or unpacks to more than `limits` allow.
+        """
+        if self.data is None:
+            return FolderArchive(self.package.path, limits)
+        return open_bytes(self.data, self.package.key.rpartition("/")[2], limits)
+
+
+def load_package(package: Package) -> LoadedPackage:
+    """Read a package wherever it lies, once; of a tar or a remote file only its own bytes are read.
 
     Raises:
-        PackageError: it cannot be read, or unpacks to more than `limits` allow.
+        PackageError: it cannot be read.
         InputError: a remote file cannot be fetched.
     """
-    if package.offset is None and package.remote is None:
-        return open_archive(package.path, limits)
-    name = package.key.rpartition("/")[2]
-    return open_bytes(read_package(package), name, limits)
+    if package.offset is None and package.remote is None and package.path.is_dir():
+        return LoadedPackage(package, digest_of_folder(package.path), None)
+    data = _read(package)
+    beside = package.path.with_suffix(".json") if package.remote is None and _has_json(package.path) else None
+    return LoadedPackage(package, digest_of_bytes(data, beside), data)
 
 
-def read_package(package: Package) -> bytes:
-    """Return the bytes of a package that is a file or lies in one."""
+def open_package(package: Package, limits: ArchiveLimits) -> Archive:
+    """Read a package and open it; see `load_package` and `LoadedPackage.open`."""
+    return load_package(package).open(limits)
+
+
+def input_of(package: Package, digest: Digest | None = None) -> Input:
+    """Return the line of a package for the list of inputs; without a digest it is read for it.
+
+    Raises:
+        InputError: a remote file cannot be fetched.
+    """
+    try:
+        digest = digest or load_package(package).digest
+    except PackageError:
+        return Input(package.key, package.paper_id, package.bytes, None)
+    return Input(package.key, package.paper_id, *digest)
+
+
+def _read(package: Package) -> bytes:
     start = package.offset or 0
     if package.remote:
         whole = package.offset is None
         return package.remote.read() if whole else package.remote.read(start, start + package.bytes)
     try:
+        if package.offset is None:
+            return package.path.read_bytes()
         with package.path.open("rb") as file:
             file.seek(start)
             data = file.read(package.bytes)
@@ -119,7 +159,7 @@ def check_unchanged(package: Package) -> None:
     """
     if package.remote:
         if package.remote.current_state() != package.remote.state:
-            raise InputError(_changed(package.remote.url))
+            raise InputError(_changed(shown_url(package.remote.url)))
         return
     try:
         size, mtime_ns = size_and_time(package.path)
@@ -141,8 +181,13 @@ def _files_of(path: Path) -> Iterator[Path]:
         yield from sorted(entry for entry in path.rglob("*") if entry.is_file())
         return
     yield path
-    if path.suffix.lower() == ".pdf" and path.with_suffix(".json").is_file():
+    if _has_json(path):
         yield path.with_suffix(".json")
+
+
+def _has_json(path: Path) -> bool:
+    """Whether a package is a PDF with its metadata in a file beside it."""
+    return path.suffix.lower() == ".pdf" and path.with_suffix(".json").is_file()
 
 
 def _changed(where: object) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from s1_mmalign.builder.sources.bulk_tars import MANIFEST_NAME, is_bulk_tar, members_of
 from s1_mmalign.builder.sources.errors import InputError
-from s1_mmalign.builder.sources.locations import RemoteFile, as_url, is_url, remote_files
+from s1_mmalign.builder.sources.locations import RemoteFile, as_url, is_url, remote_files, shown_url
 from s1_mmalign.builder.sources.package import PACKAGE_SUFFIXES, Container, Package, paper_id_of, size_and_time
 
 METADATA_NAMES = ("metadata.jsonl", "oa_file_list.csv")
@@ -104,19 +104,28 @@ def packages_in(container: Container, state: str = "") -> Iterator[Package]:
 def nothing_found(roots: Iterable[Path]) -> InputError:
     """The error of an input without a paper."""
     return InputError(
-        f"no papers in {', '.join(as_url(root) for root in roots)}: expected {', '.join(PACKAGE_SUFFIXES)} files, "
+        f"no papers in {', '.join(map(shown_url, roots))}: expected {', '.join(PACKAGE_SUFFIXES)} files, "
         "arXiv's bulk tars, or folders that hold .tex, .xml or .nxml source."
     )
 
 
 def _search(folder: Path, root: Path) -> Iterator[Package | Container | Found]:
-    """Yield what lies in one folder, then in its subfolders."""
-    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    files = [entry for entry in entries if entry.is_file()]
+    """Yield what lies in one folder, then in its subfolders, however deep they are."""
+    waiting = [folder]
+    while waiting:
+        folder = waiting.pop()
+        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        files = [entry for entry in entries if entry.is_file()]
+        if folder != root and _is_package_folder(files):
+            yield _package(folder, folder.relative_to(root).as_posix())
+            continue
+        yield from _listed(files, root)
+        waiting += [entry for entry in reversed(entries) if entry.is_dir() and not entry.is_symlink()]
+
+
+def _listed(files: list[Path], root: Path) -> Iterator[Package | Container | Found]:
+    """Yield what the files of one folder are."""
     names = {path.name for path in files}
-    if folder != root and _is_package_folder(files):
-        yield _package(folder, folder.relative_to(root).as_posix())
-        return
     for path in files:
         name = path.name.lower()
         if name.endswith(PACKAGE_SUFFIXES):
@@ -127,9 +136,6 @@ def _search(folder: Path, root: Path) -> Iterator[Package | Container | Found]:
             yield Found("tar_manifest", path)
         elif not (name.endswith(".json") and path.with_suffix(".pdf").name in names):
             yield Found("ignored", path)
-    for entry in entries:
-        if entry.is_dir() and not entry.is_symlink():
-            yield from _search(entry, root)
 
 
 def _remote(url: str, storage: Mapping[str, Any]) -> Iterator[Package | Container | Found]:
@@ -149,6 +155,7 @@ def _remote(url: str, storage: Mapping[str, Any]) -> Iterator[Package | Containe
 
 
 def _file(path: Path, key: str) -> Package | Container:
+    key = _spelt(key)
     if path.name.lower().endswith(".tar"):
         with path.open("rb") as file:
             if is_bulk_tar(path.name, file):
@@ -178,4 +185,9 @@ def _head(path: Path, size: int = 16_384) -> bytes:
 
 def _package(path: Path, key: str) -> Package:
     size, mtime_ns = size_and_time(path)
-    return Package(key=key, paper_id=paper_id_of(path.name), path=path, bytes=size, mtime_ns=mtime_ns)
+    return Package(_spelt(key), paper_id_of(_spelt(path.name)), path=path, bytes=size, mtime_ns=mtime_ns)
+
+
+def _spelt(name: str) -> str:
+    r"""A file's name as text that can be stored: bytes that are no UTF-8 become `\udcff` and the like."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -73,7 +73,7 @@ def _osf(record: Record) -> Record:
     related, embedded = _dict(record.get("relationships")), _dict(record.get("embeds"))
     provider = str(_dict(_dict(related.get("provider")).get("data")).get("id") or "").lower()
     licence = _dict(_dict(_dict(embedded.get("license")).get("data")).get("attributes"))
-    subjects = fields.get("subjects") or []
+    subjects = _list(fields.get("subjects"))
     paths = subjects if subjects and isinstance(subjects[0], list) else [subjects]
     return {
         "id": record.get("id"),
@@ -90,9 +90,10 @@ def _osf(record: Record) -> Record:
 
 
 def _crossref(record: Record) -> Record:
-    posted = _dict(record.get("posted") or record.get("published") or record.get("issued")).get("date-parts") or [[]]
-    day = "-".join(f"{part:02d}" for part in posted[0]) if len(posted[0]) == 3 else None
-    licences = [entry.get("URL") for entry in record.get("license") or [] if isinstance(entry, dict)]
+    posted = _dict(record.get("posted") or record.get("published") or record.get("issued")).get("date-parts")
+    parts = _list(_first(_list(posted)))
+    day = "-".join(f"{part:02d}" for part in parts) if [type(part) for part in parts] == [int] * 3 else None
+    licences = [entry.get("URL") for entry in _list(record.get("license")) if isinstance(entry, dict)]
     abstract = record.get("abstract")
     return {
         "id": record["DOI"],
@@ -125,6 +126,10 @@ def _names(entries: object, key: str) -> list[str]:
     if not isinstance(entries, list):
         return []
     return [entry[key] for entry in entries if isinstance(entry, dict) and isinstance(entry.get(key), str)]
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _dict(value: object) -> Record:

@@ -41,6 +41,8 @@ class File:
     path: str
     bytes: int
     version: str
+    sha256: str | None = None
+    """Where the Hub tells it."""
 
 
 @dataclass(slots=True)
@@ -87,7 +89,11 @@ class Root:
         from huggingface_hub.hf_api import RepoFile
 
         entries = HfApi().list_repo_tree(str(self.repo), recursive=True, revision=self.commit, repo_type="dataset")
-        return [File(entry.path, entry.size, entry.blob_id) for entry in entries if isinstance(entry, RepoFile)]
+        return [
+            File(entry.path, entry.size, entry.blob_id, entry.lfs.sha256 if entry.lfs else None)
+            for entry in entries
+            if isinstance(entry, RepoFile)
+        ]
 
     def open(self, path: str) -> IO[bytes]:
         """Open a file for reading from its start on; a remote one is read by ranges."""
@@ -206,7 +212,11 @@ def _letters(number: int, width: int) -> str:
     return text
 
 
+def files_of(parts: Iterable[Part]) -> list[File]:
+    """Return every file of the parts."""
+    return [file for part in parts for file in [*part.lines, *(volume for one in part.archives for volume in one)]]
+
+
 def describe(parts: Iterable[Part]) -> list[tuple[str, int, str]]:
     """Return path, bytes and version of every file: what a cache of the rows has to be keyed by."""
-    files = [file for part in parts for file in [*part.lines, *(volume for one in part.archives for volume in one)]]
-    return [(file.path, file.bytes, file.version) for file in files]
+    return [(file.path, file.bytes, file.version) for file in files_of(parts)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import hashlib
 import io
 import tarfile
 import zlib
@@ -24,11 +25,19 @@ LARGEST_IMAGE_BYTES = 1 << 30
 class Volumes(io.RawIOBase):
     """Files put together, forward only.
 
-    `on_bytes` is told how many bytes each read brought.
+    `on_bytes` is told how many bytes each read brought; `digests` takes the sha256 of each file that was read whole.
     """
 
-    def __init__(self, root: Root, files: Sequence[File], on_bytes: Callable[[int], None] = lambda count: None) -> None:
+    def __init__(
+        self,
+        root: Root,
+        files: Sequence[File],
+        on_bytes: Callable[[int], None] = lambda count: None,
+        digests: dict[str, str] | None = None,
+    ) -> None:
         self._root, self._files, self._on_bytes = root, list(files), on_bytes
+        self._digests = {} if digests is None else digests
+        self._hash = hashlib.sha256()
         self._next = self._read = 0
         self._file: IO[bytes] | None = None
 
@@ -55,14 +64,17 @@ class Volumes(io.RawIOBase):
                 self._file = self._root.open(self._files[self._next].path)
                 self._next += 1
                 self._read = 0
+                self._hash = hashlib.sha256()
             data = self._file.read(len(buffer))
             if data:
                 buffer[: len(data)] = data
                 self._read += len(data)
+                self._hash.update(data)
                 self._on_bytes(len(data))
                 return len(data)
             if self._read != self._files[self._next - 1].bytes:
                 raise InputError(f"{self.place}: ends early. Download it again.")
+            self._digests[self._files[self._next - 1].path] = self._hash.hexdigest()
             self._file.close()
             self._file = None
 
@@ -75,7 +87,10 @@ class Volumes(io.RawIOBase):
 
 
 def iter_members(
-    root: Root, volumes: Sequence[File], on_bytes: Callable[[int], None] = lambda count: None
+    root: Root,
+    volumes: Sequence[File],
+    on_bytes: Callable[[int], None] = lambda count: None,
+    digests: dict[str, str] | None = None,
 ) -> Iterator[tuple[str, Callable[[], bytes | None]]]:
     """Yield the files of one archive, packed or not: (name, function that reads it).
 
@@ -84,7 +99,7 @@ def iter_members(
     Raises:
         InputError: the archive is damaged or ends early; the message names the volume and the byte.
     """
-    with Volumes(root, volumes, on_bytes) as stream, _damage_named(stream):
+    with Volumes(root, volumes, on_bytes, digests) as stream, _damage_named(stream):
         buffered = io.BufferedReader(stream, TAR_BLOCK_BYTES)
         packed = buffered.peek(2)[:2] == b"\x1f\x8b"
         # tarfile's own unpacking takes a cut archive for a whole one; this one wants to see the end.

@@ -94,9 +94,11 @@ class ReleaseRows:
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return row if isinstance(row, dict) and isinstance(row.get("image_path"), str) else None
+    path = row.get("image_path") if isinstance(row, dict) else None
+    # A path that leads out of its folder would be passed on to whoever unpacks an export.
+    return row if isinstance(path, str) and ".." not in path.split("/") and not path.startswith("/") else None
 
 
 def _hash(path: str) -> int:

@@ -12,7 +12,7 @@ import functools
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,10 +23,12 @@ from s1_mmalign.builder.images import EncodedImage, ImageDrop, encode_image
 from s1_mmalign.builder.licences import licence_class
 from s1_mmalign.builder.options import BuildOptions
 from s1_mmalign.builder.records import DISCIPLINES, FEATURES, LICENCE_CLASSES, SOURCES, Drop, Metadata
-from s1_mmalign.builder.shards import write_atomically
+from s1_mmalign.builder.sealed_json import SealError, seal, unseal
+from s1_mmalign.builder.shards import sha256_of, write_atomically
+from s1_mmalign.builder.sources.digests import Input
 from s1_mmalign.builder.sources.metadata import join_metadata, metadata_of_record
 from s1_mmalign.builder.sources.package import paper_id_of
-from s1_mmalign.builder.sources.release import Part, Root, describe
+from s1_mmalign.builder.sources.release import Part, Root, describe, files_of
 from s1_mmalign.builder.sources.release_archives import iter_members
 from s1_mmalign.builder.sources.release_rows import ReleaseRows
 from s1_mmalign.builder.units import Unit, code_version, load_unit, write_unit
@@ -48,10 +50,11 @@ def make_part(
         on_bytes(part.bytes)
         return units
     spool = folder / f"{part.name}.jsonl.d"
-    rows = ReleaseRows(_local_lines(root, part, spool))
+    lines = _local_lines(root, part, spool)
+    rows = ReleaseRows(lines)
     try:
         made = _Maker(part, options, folder, units, members, rows)
-        made.run(root, on_bytes)
+        made.run(root, on_bytes, lines)
     finally:
         rows.close()
     shutil.rmtree(spool, ignore_errors=True)
@@ -66,8 +69,11 @@ def _finished(part: Part, options: BuildOptions, folder: Path) -> tuple[list[Uni
         unit = Unit(_unit_name(part, options, len(units)))
         if not load_unit(unit, folder):
             return units, members, False
+        try:
+            note = unseal((folder / f"{unit.name}.part.json").read_bytes())
+        except (OSError, SealError):
+            return units, members, False
         units.append(unit)
-        note = json.loads((folder / f"{unit.name}.part.json").read_text(encoding="utf-8"))
         members = note["members"]
         if note["last"]:
             return units, members, True
@@ -120,11 +126,14 @@ class _Maker:
         self._image_options = replace(image, min_bytes=0, min_side=1, max_side=LARGEST_SIDE)
         self._known = _joined(rows, options, part.source)
         self._extraction, self._bytes, self._members = Extraction(), 0, 0
+        self._digests: dict[str, str] = {}
 
-    def run(self, root: Root, on_bytes: Callable[[int], None]) -> None:
-        """Read everything."""
+    def run(self, root: Root, on_bytes: Callable[[int], None], lines: Sequence[Path]) -> None:
+        """Read everything; `lines` are the JSONL files as they are on this machine."""
+        for file, local in zip(self._part.lines, lines, strict=True):
+            self._digests[file.path] = sha256_of(local)
         for archive in self._part.archives:
-            for path, read in iter_members(root, archive, on_bytes):
+            for path, read in iter_members(root, archive, on_bytes, self._digests):
                 row = self._rows.find(path)
                 self._members += 1
                 if self._members <= self._done:
@@ -165,8 +174,9 @@ class _Maker:
     def _flush(self, last: bool) -> None:
         unit = Unit(_unit_name(self._part, self._options, len(self._units)))
         note = {"part": self._part.name, "members": self._members, "last": last}
-        write_atomically(self._folder / f"{unit.name}.part.json", json.dumps(note) + "\n")
-        write_unit(unit, [self._extraction], self._folder, self._options.extract)
+        write_atomically(self._folder / f"{unit.name}.part.json", seal(note))
+        read = [Input(one.path, "", one.bytes, self._digests.get(one.path)) for one in files_of([self._part])]
+        write_unit(unit, [self._extraction], self._folder, self._options.extract, read if last else [])
         self._units.append(unit)
         self._extraction, self._bytes = Extraction(), 0
 
