@@ -8,18 +8,21 @@ Every step can be repeated: what is done is found again, so after any crash the 
 
 from __future__ import annotations
 
+import heapq
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from s1_mmalign.builder.deduplicate.decisions import Decisions, decide
+from s1_mmalign.builder.deduplicate.removed import find_removed
 from s1_mmalign.builder.disk_space import full_disk_explained
 from s1_mmalign.builder.folder_lock import locked
 from s1_mmalign.builder.funnel import Funnel
+from s1_mmalign.builder.inputs import INPUTS_NAME, Files, InputSummary, write_lines
 from s1_mmalign.builder.layout import ShardPlan, layout_of, load_layout, plan_shards, save_layout, select
+from s1_mmalign.builder.listed_files import LEDGERS, digests_of
 from s1_mmalign.builder.options import BuildOptions
 from s1_mmalign.builder.records import Drop
 from s1_mmalign.builder.shards import (
@@ -32,12 +35,14 @@ from s1_mmalign.builder.shards import (
     sha256_of,
     write_shard,
 )
+from s1_mmalign.builder.sources.digests import Input
 from s1_mmalign.builder.sources.inventory import Inventory
 from s1_mmalign.builder.sources.metadata import join_metadata
 from s1_mmalign.builder.sources.packages import Inputs, find_packages
+from s1_mmalign.builder.tombstones import Tombstones, load_tombstones, read_removed
 from s1_mmalign.builder.unit_plan import plan_units
 from s1_mmalign.builder.unit_runner import make_units
-from s1_mmalign.builder.units import Unit, read_drops
+from s1_mmalign.builder.units import Unit, read_drops, read_unit_inputs
 
 Progress = Callable[[str, int, int], None]
 """Called as (what, done, total): "papers" while reading, "shards" while writing."""
@@ -57,6 +62,15 @@ class Extracted:
     """What is not in any unit: second packages of one paper."""
     papers: dict[str, int]
     """`in`, `with_rows`, `dropped`."""
+    unread_inputs: list[Input] = field(default_factory=list)
+    """The packages of `unread`, in order of key."""
+    files: Files = field(default_factory=dict)
+    """Files of the input that are no packages and decide what is in the dataset, by kind."""
+
+    def inputs(self) -> Iterator[Input]:
+        """Yield every package that was found, in order of key."""
+        units = (line for unit in self.units for line in read_unit_inputs(unit, self.folder))
+        return heapq.merge(units, self.unread_inputs, key=lambda line: line.key)
 
     def drops(self) -> Iterator[Drop]:
         """Yield all drops, those of the units in their order."""
@@ -85,7 +99,7 @@ def extract_papers(
         from s1_mmalign.builder.sources.release_build import extract_release
 
         made, papers = extract_release(options, folder, progress)
-        return Extracted(made, folder, [], papers)
+        return Extracted(made, folder, [], papers, files={"metadata": [(one.name, one) for one in options.metadata]})
     folder.mkdir(parents=True, exist_ok=True)
     inventory = Inventory(options, folder.parent / INPUTS_FOLDER)
     try:
@@ -99,10 +113,13 @@ def extract_papers(
 
         make_units(units, inventory, folder, options, count)
         unread, found = list(inventory.drops()), len(inventory)
+        unread_inputs, files = list(inventory.unread()), inventory.files
     finally:
         inventory.close()
     with_rows = sum(counts["with_rows"] for unit in units for counts in unit.statistics["sources"].values())
-    return Extracted(units, folder, unread, {"in": found, "with_rows": with_rows, "dropped": found - with_rows})
+    papers = {"in": found, "with_rows": with_rows, "dropped": found - with_rows}
+    files["evaluation_sets"] = [(path.name, path) for path in options.evaluation_sets]
+    return Extracted(units, folder, unread, papers, unread_inputs, files)
 
 
 def known_packages(options: BuildOptions) -> Inputs:
@@ -120,19 +137,30 @@ def known_packages(options: BuildOptions) -> Inputs:
 def write_dataset(
     extracted: Extracted, options: BuildOptions, out: Path, progress: Progress = lambda what, done, total: None
 ) -> Manifest:
-    """Write the shards that are not there yet, the drop ledger, and last the manifest and the report."""
+    """Write the shards that are not there yet, ledger and inputs, and last the manifest and the report."""
     before = Manifest.load(out) if (out / MANIFEST_NAME).is_file() else Manifest()
     layout = load_layout(out, before)
-    decisions = _decide(extracted, options, {unit for pieces in layout.values() for unit, _ in pieces}, out)
+    removed = load_tombstones(out).with_more(read_removed(options.removed))
+    done = {unit for pieces in layout.values() for unit, _ in pieces}
+    decisions = _decide(extracted, options, done, out, removed)
     plans = plan_shards(select(extracted.units, decisions), options.shard_bytes, layout)
     old = {before.build.get("shards", {}).get(shard.path): shard for shard in before.shards}
+    written: dict[str, str] = before.build.get("written", {})
     shards: list[Shard] = []
     for index, plan in enumerate(plans):
         progress("shards", index, len(plans))
-        shards.append(_finished(plan, old, out) or _write(plan, extracted, out))
+        shard = _finished(plan, old, out)
+        if shard is None:
+            shard = _write(plan, extracted, out)
+            written = written | {plan.fingerprint: shard.sha256}
+        shards.append(shard)
     progress("shards", len(plans), len(plans))
     counts = Counter[str]()
-    _write_lines(out / DROPS_NAME, _counted(_lines(extracted, decisions), counts))
+    inputs = InputSummary()
+    drops_sha256 = write_lines(out / DROPS_NAME, _counted(_lines(extracted, decisions), counts))
+    lines = sorted(extracted.inputs(), key=lambda line: line.key) if options.release else extracted.inputs()
+    write_lines(out / INPUTS_NAME, inputs.count(lines))
+    inputs.hash_files(extracted.files)
     lost = decisions.papers_lost
     manifest = Manifest(
         shards=shards,
@@ -140,8 +168,16 @@ def write_dataset(
             "with_rows": extracted.papers["with_rows"] - lost, "dropped": extracted.papers["dropped"] + lost
         },
         drops=dict(counts),
-        build={"shards": {plan.path: plan.fingerprint for plan in plans}},
+        build={
+            "shards": {plan.path: plan.fingerprint for plan in plans},
+            "written": {plan.fingerprint: written[plan.fingerprint] for plan in plans if plan.fingerprint in written},
+            "grown": bool(layout) and _alone(extracted, decisions, options) != {plan.fingerprint for plan in plans},
+            "inputs": asdict(inputs),
+            "drops_sha256": drops_sha256,
+        },
     )  # fmt: skip
+    removed.save(out)
+    manifest.files = before.files | digests_of(out, LEDGERS)
     save_layout(out, [layout, layout_of(plans)])
     manifest.save(out)
     _remove_stale(out, {shard.path for shard in shards})
@@ -150,10 +186,13 @@ def write_dataset(
     return manifest
 
 
-def _decide(extracted: Extracted, options: BuildOptions, done: set[str], out: Path) -> Decisions:
-    if options.release:  # stays as it was published
-        return Decisions()
-    return decide(extracted.units, extracted.folder, options, done, out / WORK_FOLDER / INPUTS_FOLDER)
+def _decide(extracted: Extracted, options: BuildOptions, done: set[str], out: Path, removed: Tombstones) -> Decisions:
+    found = find_removed(extracted.units, extracted.folder, removed)
+    if options.release:  # but for that it stays as it was published
+        rows = sum(map(len, found.places.values()))
+        counts = Counter({"removed": rows} if rows else {})
+        return Decisions(found.places, {}, len(found.papers), counts, list(found.drops()))
+    return decide(extracted.units, extracted.folder, options, done, out / WORK_FOLDER / INPUTS_FOLDER, found)
 
 
 def _write(plan: ShardPlan, extracted: Extracted, out: Path) -> Shard:
@@ -179,23 +218,14 @@ def _finished(plan: ShardPlan, old: dict[str | None, Shard], out: Path) -> Shard
     return None
 
 
+def _alone(extracted: Extracted, decisions: Decisions, options: BuildOptions) -> set[str]:
+    """The shards (by fingerprint) that the same papers would give where nothing had been built before."""
+    return {plan.fingerprint for plan in plan_shards(select(extracted.units, decisions), options.shard_bytes)}
+
+
 def _lines(extracted: Extracted, decisions: Decisions) -> Iterator[Drop]:
     yield from extracted.drops()
     yield from sorted(decisions.drops, key=_ledger_order)
-
-
-def _write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write a file line by line; a reader sees the old one or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            for line in lines:
-                file.write(line + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _counted(drops: Iterable[Drop], counts: Counter[str]) -> Iterator[str]:

@@ -23,12 +23,13 @@ def full_disk_explained(folder: Path) -> Iterator[None]:
             raise
         raise _full(folder, error) from error
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):  # low byte: without detail
             raise
         raise _full(folder, error) from error
 
 
 def _full(folder: Path, error: Exception) -> FolderError:
     return FolderError(
-        f"{folder}: the disk is full ({error}). Make room and run the same command again: what is done is kept."
+        f"{folder}: the disk is full, or fails ({error}). "
+        "Make room and run the same command again: what is done is kept."
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from s1_mmalign.builder.extract import Extraction, Row, extract_package
 from s1_mmalign.builder.options import ExtractOptions
+from s1_mmalign.builder.printable import printable
 from s1_mmalign.builder.records import DISCIPLINES, LICENCE_CLASSES, SOURCES, Drop, Figure
 from s1_mmalign.builder.sources.packages import Package
 
@@ -21,7 +22,14 @@ def explain_package(package: Package, options: ExtractOptions) -> list[str]:
 
 
 def explain(package: Package, extraction: Extraction) -> Iterator[str]:
-    """Tell what one package gave: the paper, its figures in order with their rows and drops, and all other drops."""
+    """Tell what one package gave: the paper, its figures in order with their rows and drops, and all other drops.
+
+    What a stranger's paper says goes to a terminal: control characters in it are spelt out.
+    """
+    return map(printable, _lines(package, extraction))
+
+
+def _lines(package: Package, extraction: Extraction) -> Iterator[str]:
     yield f"{package.key}  ({package.bytes:,} bytes, paper {package.paper_id})"
     if extraction.rows:
         yield from _paper(extraction.rows[0])
@@ -74,6 +82,5 @@ def _drop(drop: Drop) -> str:
 
 
 def _short(text: str, width: int = WIDTH - 12) -> str:
-    # What a stranger's paper says goes to a terminal: control characters must not get there.
     plain = "".join(character if character.isprintable() else " " for character in text)
     return textwrap.shorten(plain, width, placeholder=" …")

@@ -12,6 +12,7 @@ from s1_mmalign.builder.disciplines import discipline_of
 from s1_mmalign.builder.formats.jats import read_jats
 from s1_mmalign.builder.formats.latex import read_latex
 from s1_mmalign.builder.formats.pdf import read_pdf
+from s1_mmalign.builder.ghostscript_batch import PostScriptBatches
 from s1_mmalign.builder.images import EncodedImage, ImageDrop, ImageOptions, encode_image
 from s1_mmalign.builder.licences import licence_class
 from s1_mmalign.builder.options import ExtractOptions
@@ -27,9 +28,10 @@ from s1_mmalign.builder.records import (
     PackageError,
     Paper,
 )
+from s1_mmalign.builder.sources.digests import Digest
 from s1_mmalign.builder.sources.identify import arxiv_id_of, source_of_doi
 from s1_mmalign.builder.sources.metadata import metadata_beside
-from s1_mmalign.builder.sources.package import Package, open_package
+from s1_mmalign.builder.sources.package import Package, load_package
 
 Row = dict[str, Any]
 
@@ -46,22 +48,30 @@ class Extraction:
     """What reading took, where it was measured."""
     figures: list[Figure] = field(default_factory=list)
     """The figures as read, those without a row too, where they were asked for."""
+    digest: Digest | None = None
+    """Of the package's bytes; None where reading did not come so far."""
 
 
 def extract_package(package: Package, options: ExtractOptions, *, keep_figures: bool = False) -> Extraction:
     """Read one package to the end. Its faults come back as drops; only `MemoryError` and this program's own do not."""
+    extraction = Extraction()
     try:
-        archive = open_package(package, options.limits)
+        loaded = load_package(package)
+        extraction.digest = loaded.digest
+        archive = loaded.open(options.limits)
+        del loaded
         form, paper = read_paper(archive, options)
     except PackageError as error:
-        return Extraction(drops=[Drop(package.paper_id, "", error.reason, error.detail)])
+        extraction.drops.append(Drop(package.paper_id, "", error.reason, error.detail))
+        return extraction
     known = package.metadata
     if package.remote is None and package.path.suffix.lower() == ".pdf":
         known = known.over(metadata_beside(package.path))
     metadata = _complete(known.over(paper.metadata), package, form, options)
-    extraction = Extraction(figures=paper.figures if keep_figures else [])
+    extraction.figures = paper.figures if keep_figures else []
+    pictures = _Pictures(paper.figures, archive, options.image)
     for index, figure in enumerate(paper.figures, 1):
-        _add_figure(extraction, figure, index, archive, package.paper_id, metadata, options)
+        _add_figure(extraction, figure, index, pictures, package.paper_id, metadata)
     extraction.drops += [Drop(package.paper_id, drop.where, drop.reason, drop.detail) for drop in paper.drops]
     if not extraction.rows and not extraction.drops:
         extraction.drops.append(Drop(package.paper_id, "", "no_figures", f"{form} source without a figure"))
@@ -140,10 +150,9 @@ def _add_figure(
     extraction: Extraction,
     figure: Figure,
     index: int,
-    archive: Archive,
+    pictures: _Pictures,
     paper_id: str,
     metadata: Metadata,
-    options: ExtractOptions,
 ) -> None:
     """Turn each graphic of a figure into a row or a drop."""
     for position, graphic in enumerate(figure.graphics, 1):
@@ -152,7 +161,7 @@ def _add_figure(
             extraction.drops.append(Drop(paper_id, where, "no_caption"))
             continue
         try:
-            image = _picture(graphic, archive, options.image)
+            image = pictures.of(graphic)
         except KeyError:
             extraction.drops.append(Drop(paper_id, where, "image_missing", "not in the package"))
         except PackageError as error:
@@ -164,11 +173,26 @@ def _add_figure(
             extraction.rows.append(_row(figure, graphic, image, name, paper_id, metadata))
 
 
-def _picture(graphic: Graphic, archive: Archive, options: ImageOptions) -> EncodedImage:
-    """The figure's file as PNG or JPEG; what a reader has cut out itself is not judged by its number of bytes."""
-    if graphic.data is not None:
-        return encode_image(graphic.data, graphic.source, replace(options, min_bytes=0), graphic)
-    return encode_image(archive.read(graphic.source), graphic.source, options, graphic)
+class _Pictures:
+    """The graphics of a paper as PNG or JPEG; of what a reader has cut out itself the number of bytes says nothing."""
+
+    def __init__(self, figures: list[Figure], archive: Archive, options: ImageOptions) -> None:
+        graphics = [
+            graphic for figure in figures for graphic in figure.graphics if figure.caption or graphic.subcaption
+        ]
+        self._archive = archive
+        self._options = options
+        self._postscript = PostScriptBatches(graphics, self._read, options.longest_side)
+
+    def of(self, graphic: Graphic) -> EncodedImage:
+        """Raises `KeyError` (it is not in the archive), `PackageError`, `ImageDrop`."""
+        if graphic.data is not None:
+            return encode_image(graphic.data, graphic.source, replace(self._options, min_bytes=0), graphic)
+        drawn = self._postscript.take(graphic)
+        return encode_image(self._read(graphic), graphic.source, self._options, graphic, drawn)
+
+    def _read(self, graphic: Graphic) -> bytes:
+        return self._archive.read(graphic.source)
 
 
 def _row(figure: Figure, graphic: Graphic, image: EncodedImage, name: str, paper_id: str, metadata: Metadata) -> Row:
@@ -176,7 +200,7 @@ def _row(figure: Figure, graphic: Graphic, image: EncodedImage, name: str, paper
     file_name = f"{name}.{image.extension}"
     row: Row = {
         "image": {"bytes": image.data, "path": file_name},
-        "image_path": f"{metadata.source}/{_safe(paper_id)}/{file_name}",
+        "image_path": f"{metadata.source}/{folder_of_paper(paper_id)}/{file_name}",
         "caption": figure.caption,
         "subcaption": graphic.subcaption,
         "recaption": None,
@@ -212,8 +236,8 @@ def _row(figure: Figure, graphic: Graphic, image: EncodedImage, name: str, paper
     return {key: scrub(value) for key, value in row.items()}
 
 
-def _safe(paper_id: str) -> str:
-    """The paper's folder in `image_path`: no separators, blanks or leading dots."""
+def folder_of_paper(paper_id: str) -> str:
+    """Return the paper's folder in `image_path`: no separators, blanks or leading dots."""
     return re.sub(r"[^\w.\-]+", "_", paper_id).lstrip(".") or "_"
 
 

@@ -2,23 +2,23 @@
 
 <folder>/build-report/report.json    every count
                       report.md      the same as tables
-                      funnel.png     the same as a plot (needs matplotlib)
+                      funnel.png, .svg   the same as a plot (needs matplotlib)
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from s1_mmalign.builder.deduplicate.decisions import Decisions
 from s1_mmalign.builder.funnel_plot import plot_funnel
+from s1_mmalign.builder.plot_style import can_plot
 from s1_mmalign.builder.records import Drop
-from s1_mmalign.builder.shards import Manifest, write_atomically
+from s1_mmalign.builder.sealed_json import seal
+from s1_mmalign.builder.shards import Manifest, sha256_of, write_atomically
 from s1_mmalign.builder.sources.identify import arxiv_id_of
 from s1_mmalign.builder.unit_statistics import UNKNOWN
 from s1_mmalign.builder.units import Unit
@@ -93,10 +93,11 @@ class Funnel:
 
     def write(self, out: Path) -> None:
         """Write JSON, tables and, where matplotlib is there, the plot."""
-        write_atomically(out / FOLDER / "report.json", json.dumps(self.content(), indent=1, ensure_ascii=False) + "\n")
+        content = self.content()
         write_atomically(out / FOLDER / "report.md", self.markdown())
-        if find_spec("matplotlib"):
-            plot_funnel(self.content(), out / FOLDER / "funnel.png")
+        paths = [out / FOLDER / "report.md", *(plot_funnel(content, out / FOLDER / "funnel") if can_plot() else ())]
+        files = {path.name: sha256_of(path) for path in paths}
+        write_atomically(out / FOLDER / "report.json", seal(content | {"files": files}))
 
     def _lines(self) -> Iterator[str]:
         content = self.content()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -23,7 +22,8 @@ from typing import IO
 
 from PIL import Image
 
-from s1_mmalign.builder.image_form import POINTS_PER_INCH, Box, ImageDrop, shown_box
+from s1_mmalign.builder.image_form import Box, ImageDrop
+from s1_mmalign.builder.postscript_page import BOX_COMMENT, Canvas, bounding_box, canvas_of, usable_box
 from s1_mmalign.builder.records import Graphic
 
 EXECUTABLE_VARIABLE = "S1_MMALIGN_GHOSTSCRIPT"
@@ -34,26 +34,19 @@ _MISSING = (
     'EPS and PS figures need Ghostscript: "apt-get install ghostscript" or "brew install ghostscript", '
     f"or name the executable in {EXECUTABLE_VARIABLE}"
 )
-_MAX_POINTS = 14_400.0
-"""A box longer than this is not believed (200 inches, the limit of PDF 1.7, annex C)."""
-_MIN_POINTS = 0.1
-_HIRES_SLACK = 2.0
-"""%%HiResBoundingBox counts where it agrees with %%BoundingBox to so many points."""
 _MEMORY = 4 << 30
 """Address space of one Ghostscript, in bytes (where the system can limit it)."""
 _MESSAGE_BYTES = 4096
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "GS_LIB", "GS_FONTPATH", "SYSTEMROOT")
 """All that Ghostscript gets of our environment: PostScript can read and draw what stands there."""
 
-_SUPERSAMPLING = 2
-_IMAGE_OPERATOR = re.compile(rb"(?<![/A-Za-z])(?:color)?image(?![A-Za-z])")
-
-_NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_BOX = re.compile(
-    rb"(?:\A|(?<=[\r\n]))%%(HiRes)?BoundingBox:[ \t]*(?:(\(atend\))|"
-    + rb"[ \t]+".join([rb"(" + _NUMBER + rb")"] * 4)
-    + rb")"
-)
+FILE_NAME = "figure.ps"
+SAFELY: tuple[str, ...] = ("-q", "-dSAFER", "-dBATCH", "-dNOPAUSE", "-dNOPROMPT", "-sstdout=%stderr")
+TO_PIPE: tuple[str, ...] = (
+    "-sDEVICE=ppmraw", "-dTextAlphaBits=4", "-dGraphicsAlphaBits=4", "-sOutputFile=%stdout"
+)  # fmt: skip
+_ONE_FILE: tuple[str, ...] = ("-f", FILE_NAME, "-c", "showpage")
+"""The last is for plain PostScript that ends without; one page too many does no harm."""
 
 
 def find_ghostscript() -> str:
@@ -94,53 +87,20 @@ def render_postscript(data: bytes, longest_side: int, timeout_s: float, graphic:
     deadline = time.monotonic() + timeout_s
     page = graphic.page if graphic else 1
     with tempfile.TemporaryDirectory(prefix="s1-mmalign-gs-", ignore_cleanup_errors=True) as scratch:
-        Path(scratch, "figure.ps").write_bytes(data)
+        Path(scratch, FILE_NAME).write_bytes(data)
         box = bounding_box(data) or _measure(executable, scratch, page, deadline)
-        if graphic and graphic.clip:
-            shown = shown_box(box[2] - box[0], box[3] - box[1], graphic.trim, graphic.viewport)
-            box = (box[0] + shown[0], box[1] + shown[1], box[0] + shown[2], box[1] + shown[3])
-        # Ghostscript shrinks images by leaving pixels out; its own cure (DOINTERPOLATE) also blurs the cells of small
-        # ones, such as heat maps. So files that hold images are drawn larger and averaged.
-        factor = _SUPERSAMPLING if _IMAGE_OPERATOR.search(data) else 1
-        image = _draw(executable, scratch, box, page, factor, longest_side, deadline)
-    return image.reduce(factor) if factor > 1 else image
-
-
-def bounding_box(data: bytes) -> Box | None:
-    """Return what the document's comments give as its box, in points; None where they give none that can be used.
-
-    The first %%BoundingBox of the file counts, or the last where the first says `(atend)`; the box of higher
-    resolution is taken where it agrees with that.
-    """
-    coarse, fine = (_comment_box(data, hires) for hires in (False, True))
-    if coarse is None:
-        return fine
-    if fine is not None and all(abs(a - b) <= _HIRES_SLACK for a, b in zip(coarse, fine, strict=True)):
-        return fine
-    return coarse
-
-
-def _comment_box(data: bytes, hires: bool) -> Box | None:
-    matches = [match for match in _BOX.finditer(data) if bool(match[1]) == hires]
-    if not matches:
-        return None
-    at_end = bool(matches[0][2])
-    numbers = [match.groups()[2:] for match in matches if not match[2]]
-    return _usable(numbers[-1 if at_end else 0]) if numbers else None
-
-
-def _usable(numbers: tuple[bytes, ...]) -> Box | None:
-    x0, y0, x1, y1 = (float(number) for number in numbers)
-    fits = _MIN_POINTS <= x1 - x0 <= _MAX_POINTS and _MIN_POINTS <= y1 - y0 <= _MAX_POINTS
-    return (x0, y0, x1, y1) if fits and max(map(abs, (x0, y0, x1, y1))) < 1e6 else None
+        canvas = canvas_of(data, box, longest_side, graphic)
+        pixels = _draw(executable, scratch, canvas, page, deadline)
+    return canvas.picture(pixels)
 
 
 def _measure(executable: str, scratch: str, page: int, deadline: float) -> Box:
     """Let Ghostscript find where the page has ink."""
-    with _running(executable, ["-sDEVICE=bbox"], scratch, deadline) as run:
+    with running([executable, *SAFELY, "-sDEVICE=bbox", *_ONE_FILE], scratch, deadline) as run:
         run.read(1 << 20)  # the boxes come as messages; there is no other output
         run.finish()
-    boxes = [_usable(match.groups()[2:]) for match in _BOX.finditer(run.messages) if match[1] and not match[2]]
+    found = [match for match in BOX_COMMENT.finditer(run.messages) if match[1] and not match[2]]
+    boxes = [usable_box(match.groups()[2:]) for match in found]
     if len(boxes) >= page and (box := boxes[page - 1]) is not None:
         return box
     if run.failed:
@@ -148,39 +108,29 @@ def _measure(executable: str, scratch: str, page: int, deadline: float) -> Box:
     raise ImageDrop("image_blank", "PostScript without a bounding box that draws nothing")
 
 
-def _draw(
-    executable: str, scratch: str, box: Box, page: int, factor: int, longest_side: int, deadline: float
-) -> Image.Image:
-    width_pt, height_pt = box[2] - box[0], box[3] - box[1]
-    scale = longest_side / max(width_pt, height_pt)
-    width, height = (factor * max(1, round(side * scale)) for side in (width_pt, height_pt))
-    scale *= factor
+def _draw(executable: str, scratch: str, canvas: Canvas, page: int, deadline: float) -> bytes:
     device = [
-        "-sDEVICE=ppmraw",
-        f"-r{scale * POINTS_PER_INCH:.6f}",
-        f"-g{width}x{height}",
-        "-dTextAlphaBits=4",
-        "-dGraphicsAlphaBits=4",
-        f"-dMaxBitmap={2 * 4 * width * height + (16 << 20)}",  # in memory: else it bands pages through files
-        "-sOutputFile=%stdout",
-        # Install, unlike a translate before the file, outlives the file's own initgraphics and setpagedevice.
+        *TO_PIPE,
+        f"-r{canvas.dpi:.6f}",
+        f"-g{canvas.width}x{canvas.height}",
+        f"-dMaxBitmap={canvas.memory}",
         "-c",
-        f"<</Install {{{-box[0]:.6f} {-box[1]:.6f} translate}}>> setpagedevice",
+        f"<<{canvas.install}>> setpagedevice",
     ]
-    with _running(executable, device, scratch, deadline) as run:
+    with running([executable, *SAFELY, *device, *_ONE_FILE], scratch, deadline) as run:
         pixels = None
         for _ in range(page):
-            pixels = run.read_page(width, height)
+            pixels = run.read_page(canvas.width, canvas.height)
             if pixels is None:
                 break
         if pixels is None:
             run.finish()
     if pixels is None:
         raise ImageDrop("image_unreadable", f"PostScript: {run.explain()}")
-    return Image.frombytes("RGB", (width, height), pixels)
+    return pixels
 
 
-class _Run:
+class GhostscriptRun:
     """One Ghostscript at work. `messages` is the tail of what it said."""
 
     def __init__(self, process: subprocess.Popen[bytes], deadline: float) -> None:
@@ -195,6 +145,7 @@ class _Run:
         self._clock.start()
 
     def read(self, size: int) -> bytes:
+        """Return the next bytes of output, fewer than `size` at its end."""
         return self._stdout.read(size)
 
     def read_page(self, width: int, height: int) -> bytes | None:
@@ -221,6 +172,7 @@ class _Run:
 
     @property
     def failed(self) -> bool:
+        """Whether it ended with an error or was killed."""
         return self.process.returncode != 0
 
     def explain(self) -> str:
@@ -241,21 +193,16 @@ class _Run:
 
 
 @contextlib.contextmanager
-def _running(executable: str, device: list[str], scratch: str, deadline: float) -> Iterator[_Run]:
-    """Run Ghostscript over the file in `scratch`; it is gone when the block ends.
+def running(command: list[str], scratch: str, deadline: float) -> Iterator[GhostscriptRun]:
+    """Run Ghostscript in `scratch`, its whole world; it is gone when the block ends.
 
     Raises:
         ImageDrop: `image_timeout`, at the end of the block.
     """
-    command = [
-        executable, "-q", "-dSAFER", "-dBATCH", "-dNOPAUSE", "-dNOPROMPT", "-sstdout=%stderr", *device,
-        "-f", "figure.ps",
-        "-c", "showpage",  # for plain PostScript that ends without; one page too many does no harm
-    ]  # fmt: skip
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP", "HOME"), scratch)
     process = subprocess.Popen(
-        command,
+        _limited(command, deadline),
         cwd=scratch,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -263,8 +210,7 @@ def _running(executable: str, device: list[str], scratch: str, deadline: float) 
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    _limit(process.pid, deadline)
-    run = _Run(process, deadline)
+    run = GhostscriptRun(process, deadline)
     try:
         yield run
     finally:
@@ -273,17 +219,17 @@ def _running(executable: str, device: list[str], scratch: str, deadline: float) 
         raise ImageDrop("image_timeout", "Ghostscript took longer than timeout_s")
 
 
-def _limit(pid: int, deadline: float) -> None:
-    """Bound memory, and processor time too: the limit holds when our own process is killed before its clock rings."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    if hasattr(resource, "prlimit"):  # Linux
-        seconds = max(1, int(deadline - time.monotonic()) + 2)
-        with contextlib.suppress(OSError, ValueError):  # gone already, or under a lower limit of its own
-            resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds))
-            resource.prlimit(pid, resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+def _limited(command: list[str], deadline: float) -> list[str]:
+    """The same command with bounds on processor time and memory, set before it begins.
+
+    So they hold whenever our own process is killed, before its clock rings or before it could set them from outside.
+    """
+    if os.name != "posix":
+        return command
+    seconds = max(1, int(deadline - time.monotonic()) + 2)
+    # A lower limit of our own cannot be raised, and need not be.
+    script = f'ulimit -t {seconds} 2>&-; ulimit -v {_MEMORY >> 10} 2>&-; exec "$@"'
+    return ["/bin/sh", "-c", script, "sh", *command]
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

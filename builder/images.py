@@ -104,7 +104,13 @@ class EncodedImage:
         return "png" if self.format == "PNG" else "jpg"
 
 
-def encode_image(data: bytes, name: str, options: ImageOptions, graphic: Graphic | None = None) -> EncodedImage:
+def encode_image(
+    data: bytes,
+    name: str,
+    options: ImageOptions,
+    graphic: Graphic | None = None,
+    drawn: Image.Image | None = None,
+) -> EncodedImage:
     """Turn one figure file into a PNG or JPEG.
 
     Args:
@@ -112,6 +118,7 @@ def encode_image(data: bytes, name: str, options: ImageOptions, graphic: Graphic
         name: the file's name, for messages.
         options: sizes, limits and quality.
         graphic: page, trim, viewport and angle to show; None: the first page as it is.
+        drawn: the picture of a vector file, where it is drawn already (`ghostscript_batch`), not yet turned.
 
     Raises:
         ImageDrop: the file gives no picture; its `reason` says why. Nothing else is raised for bad data.
@@ -119,12 +126,12 @@ def encode_image(data: bytes, name: str, options: ImageOptions, graphic: Graphic
         RuntimeError: the process that draws PDF and SVG cannot be started on this machine.
     """
     try:
-        return _encode(data, options, graphic)
+        return _encode(data, options, graphic, drawn)
     except ImageDrop as drop:
         raise ImageDrop(drop.reason, f"{name}: {drop.detail}") from None
 
 
-def _encode(data: bytes, options: ImageOptions, graphic: Graphic | None) -> EncodedImage:
+def _encode(data: bytes, options: ImageOptions, graphic: Graphic | None, drawn: Image.Image | None) -> EncodedImage:
     form, content = read_form(data)
     intact = None
     if form == "raster":
@@ -133,7 +140,7 @@ def _encode(data: bytes, options: ImageOptions, graphic: Graphic | None) -> Enco
         raster = read_raster(content, options.max_pixels, options.min_side, options.max_side, graphic)
         image, intact = raster.image, raster.intact
     else:
-        image = _draw(content, form, options, graphic)
+        image = drawn or _draw(content, form, options, graphic)
     if graphic is not None and graphic.angle % 360:
         image = _turn(image, graphic.angle, options.longest_side if form != "raster" else options.max_side)
     _refuse_small_or_blank(image, options.min_side)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from s1_mmalign.builder.deduplicate.decisions import Decisions
+from s1_mmalign.builder.sealed_json import seal, unseal
 from s1_mmalign.builder.shards import WORK_FOLDER, Manifest, write_atomically
 from s1_mmalign.builder.units import Slice, Unit, read_slice
 
@@ -133,8 +134,8 @@ def layout_of(plans: Iterable[ShardPlan]) -> Layout:
 def load_layout(out: Path, manifest: Manifest) -> Layout:
     """Return the layout of the shards that a manifest names, in order of path; empty where it is not known."""
     try:
-        known = json.loads((out / WORK_FOLDER / LAYOUT_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        known = unseal((out / WORK_FOLDER / LAYOUT_NAME).read_bytes())["shards"]
+    except (OSError, ValueError, KeyError):
         return {}
     shards: dict[str, str] = manifest.build.get("shards", {})
     return {
@@ -147,7 +148,7 @@ def load_layout(out: Path, manifest: Manifest) -> Layout:
 def save_layout(out: Path, layouts: Sequence[Layout]) -> None:
     """Write layouts atomically: before the manifest that names their shards."""
     content = {name: pieces for layout in layouts for name, pieces in layout.items()}
-    write_atomically(out / WORK_FOLDER / LAYOUT_NAME, json.dumps(content, sort_keys=True) + "\n")
+    write_atomically(out / WORK_FOLDER / LAYOUT_NAME, seal({"shards": dict(sorted(content.items()))}, indent=None))
 
 
 def _fingerprint(parts: Iterable[str]) -> str:

@@ -16,6 +16,8 @@ from s1_mmalign.builder.shards import MANIFEST_NAME, WORK_FOLDER, Manifest, writ
 from s1_mmalign.builder.sources.locations import filesystem
 
 _SENT = "sent.json"
+LOCAL_FILES = ("gallery.html", "judgements.jsonl")
+"""What people look at and write on this machine: no part of the dataset."""
 
 
 def send_dataset(folder: Path, url: str, storage: Mapping[str, Any], progress: Callable[[str, int, int], None]) -> int:
@@ -59,7 +61,7 @@ def _others(folder: Path) -> list[str]:
     """Every other file of the folder that is for its readers."""
     paths = (path for path in folder.rglob("*") if path.is_file())
     names = (path.relative_to(folder).as_posix() for path in sorted(paths))
-    return [name for name in names if not name.startswith((".", "data/")) and name != MANIFEST_NAME]
+    return [name for name in names if not name.startswith((".", "data/")) and name not in (MANIFEST_NAME, *LOCAL_FILES)]
 
 
 def _sent(note: Path, url: str) -> dict[str, str]:

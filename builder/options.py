@@ -13,6 +13,7 @@ from s1_mmalign.builder.formats.latex import LatexOptions
 from s1_mmalign.builder.formats.pdf import PdfOptions
 from s1_mmalign.builder.images import ImageOptions
 from s1_mmalign.builder.records import SOURCES
+from s1_mmalign.builder.sources.locations import shown_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ class BuildOptions:
     deduplicate: DeduplicateOptions = field(default_factory=DeduplicateOptions)
     evaluation_sets: tuple[Path, ...] = ()
     """Files that list arXiv ids, DOIs and image hashes, one a line, that must not be in the dataset."""
+    removed: tuple[Path, ...] = ()
+    """Lists of papers that must not be in the dataset; they are added to its `removed.jsonl`, see `tombstones`."""
     on_bad_tar: Literal["error", "skip"] = "error"
     """What a bulk tar that breaks off, or is not the one of the manifest, does to the build."""
     refresh_metadata: bool = True
@@ -114,15 +117,25 @@ class BuildOptions:
         return self.workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0])
 
     def recipe(self) -> dict[str, Any]:
-        """Return what the recipe records: every option that shapes the result, paths as they were given."""
+        """Return what the recipe records: every option that shapes the result, of paths the last part."""
         return {
-            "papers": [path.name for path in self.papers],
-            "metadata": [path.name for path in self.metadata],
+            "papers": [str(path) if self.release and not path.is_dir() else _last_part(path) for path in self.papers],
+            "metadata": [_last_part(path) for path in self.metadata],
             "extract": asdict(self.extract),
             "timeout_s": self.timeout_s,
             "memory_bytes": self.memory_bytes,
+            "unit_papers": self.unit_papers,
+            "unit_bytes": self.unit_bytes,
             "shard_bytes": self.shard_bytes,
             "deduplicate": asdict(self.deduplicate),
-            "evaluation_sets": [path.name for path in self.evaluation_sets],
+            "evaluation_sets": [_last_part(path) for path in self.evaluation_sets],
+            "removed": [_last_part(path) for path in self.removed],
+            "on_bad_tar": self.on_bad_tar,
+            "refresh_metadata": self.refresh_metadata,
             "release": self.release,
         }
+
+
+def _last_part(path: Path) -> str:
+    """A file's or folder's name; of a URL without user, password and query, which may be keys."""
+    return Path(shown_url(path)).name

@@ -270,6 +270,9 @@ def _limit_process() -> None:
     limit = _MEMORY if hard == resource.RLIM_INFINITY else min(_MEMORY, hard)
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # It outlives the paper whose limit of processor time it was started under; each picture has an alarm of its own.
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))
 
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ DropReason = Literal[
     "duplicate_image",  # the same bytes as an earlier image
     "near_duplicate_image",  # a perceptual hash close to that of an earlier image
     "evaluation_set",  # the paper or image is on the list of evaluation sets
+    "removed",  # the paper is on the list of those that were taken out for good
     # of the published release
     "image_without_row",  # an image that no row names
     "duplicate_row",  # a second row, or a second image, of one path

@@ -1,11 +1,12 @@
 """The dataset folder: Parquet shards and the manifest that says which of them count.
 
     <folder>/data/<source>/<licence_class>/<split>-NNNNN-of-NNNNN.parquet
-    <folder>/manifest.json    shards with rows, bytes and sha256; papers in, with rows, dropped; drops by reason
+    <folder>/manifest.json    shards with rows, bytes and sha256; papers in, with rows, dropped; drops by reason;
+                              the sha256 of every other file that a stage writes; last, a checksum of itself
     <folder>/drops.jsonl      the drop ledger
 
 A shard is written under a temporary name and renamed; the manifest is written last. What the manifest does
-not name, or names with another size, is not done.
+not name, or names with another size or sha256, is not done.
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from s1_mmalign.builder.records import FEATURES
+from s1_mmalign.builder.sealed_json import seal, unseal
 
 MANIFEST_NAME = "manifest.json"
 DROPS_NAME = "drops.jsonl"
 WORK_FOLDER = ".s1-mmalign"
 """Inside the dataset folder: units, journals. Hidden, so `datasets` ignores it; never published."""
 
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
+"""2: with a checksum of itself and of the other files. 1, without, is read too."""
 ROW_GROUP_BYTES = 64 << 20
 """Rows of about this many bytes of images make a row group: under the 100 MB at which the Hub's viewer gives up.
 
@@ -73,6 +76,8 @@ class Manifest:
     drops: dict[str, int] = field(default_factory=dict)
     build: dict[str, Any] = field(default_factory=dict)
     """Fingerprint of the build that wrote the shards: see `builder.build`."""
+    files: dict[str, list[str]] = field(default_factory=dict)
+    """sha256 (hex) of each file beside the shards, by path; two while one is being replaced: see `listed_files`."""
 
     @property
     def rows(self) -> int:
@@ -95,13 +100,19 @@ class Manifest:
                 "run the same `s1-mmalign build` again: it goes on where it stopped."
             )
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if content["version"] != MANIFEST_VERSION:
+            data = path.read_bytes()
+            content = json.loads(data)
+            if content["version"] not in (1, MANIFEST_VERSION):
                 raise FolderError(f"{path}: version {content['version']!r}; this program reads {MANIFEST_VERSION}.")
+            if content["version"] != 1:
+                content = unseal(data)
             shards = [Shard(**shard) for shard in content["shards"]]
-            return cls(shards, content["papers"], content["drops"], content.get("build", {}))
+            return cls(shards, content["papers"], content["drops"], content.get("build", {}), content.get("files", {}))
         except (ValueError, KeyError, TypeError) as error:
-            raise FolderError(f"{path}: cannot be read ({error!r}). Build the dataset again.") from error
+            raise FolderError(
+                f"{path}: cannot be read ({error}). Remove it and run the same `s1-mmalign build` again: papers that "
+                "were read are not read again, and `recaption` finds its captions in the journal."
+            ) from error
 
     def save(self, folder: Path) -> None:
         """Write the manifest atomically."""
@@ -114,9 +125,10 @@ class Manifest:
             "papers": self.papers,
             "drops": dict(sorted(self.drops.items())),
             "build": self.build,
+            "files": dict(sorted(self.files.items())),
             "shards": [asdict(shard) for shard in sorted(self.shards, key=lambda shard: shard.path)],
         }
-        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        return seal(content)
 
 
 def iter_tables(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
@@ -213,10 +225,15 @@ def sha256_of(path: Path) -> str:
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a small file so that a reader sees the old one or the new one, never a part."""
+    write_bytes_atomically(path, text.encode("utf-8"))
+
+
+def write_bytes_atomically(path: Path, data: bytes) -> None:
+    """As `write_atomically`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(data)
         _sync(temporary)
         temporary.replace(path)
     finally:

@@ -17,7 +17,7 @@ from s1_mmalign.builder.extract import Extraction
 from s1_mmalign.builder.options import BuildOptions
 from s1_mmalign.builder.records import Drop
 from s1_mmalign.builder.sources.inventory import Inventory
-from s1_mmalign.builder.sources.package import Package, check_unchanged
+from s1_mmalign.builder.sources.package import Package, check_unchanged, input_of
 from s1_mmalign.builder.units import Unit, load_unit, write_unit
 from s1_mmalign.builder.workers import PoolLost, WorkerPool, worker_pool
 
@@ -26,6 +26,7 @@ OPEN_UNITS = 4
 CRASHES = 2
 """A paper over which so many processes crashed is a drop."""
 ATTEMPTS = 5
+LOADING_THREADS = 8
 
 OnPapers = Callable[[int], None]
 
@@ -52,7 +53,9 @@ def make_units(
         InputError: an input changed while it was read, or cannot be fetched; finished units stay.
         FolderError: the disk is full.
     """
-    missing = [unit for unit in units if not _found(unit, folder, on_papers)]
+    with ThreadPoolExecutor(LOADING_THREADS) as pool:  # their files are read whole, to check them
+        there = pool.map(lambda unit: load_unit(unit, folder), units)
+        missing = [unit for unit, found in zip(units, there, strict=True) if not _found(unit, found, on_papers)]
     if not missing:
         return
     if options.engine == "ray":
@@ -150,7 +153,9 @@ class UnitMaker:
                 seen.add(where)
                 check_unchanged(package)
         extractions = [opened.extractions.pop(index) for index in range(len(opened.packages))]
-        write_unit(opened.unit, extractions, folder, self._options.extract)
+        # A worker that was lost over a paper told no digest: such a package is read once more, for that alone.
+        inputs = [input_of(*pair) for pair in zip(opened.packages, (e.digest for e in extractions), strict=True)]
+        write_unit(opened.unit, extractions, folder, self._options.extract, inputs)
         opened.unit.papers = {}  # on disk; millions of ids need not be here
 
     @contextmanager
@@ -164,8 +169,7 @@ class UnitMaker:
                 self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _found(unit: Unit, folder: Path, on_papers: OnPapers) -> bool:
-    found = load_unit(unit, folder)
+def _found(unit: Unit, found: bool, on_papers: OnPapers) -> bool:
     if found:
         unit.papers = {}
         on_papers(unit.count)

@@ -14,7 +14,7 @@ import json
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ import pyarrow.parquet as pq
 from s1_mmalign.builder.extract import Extraction, Row
 from s1_mmalign.builder.options import ExtractOptions
 from s1_mmalign.builder.records import LICENCE_CLASSES, SOURCES, Drop
-from s1_mmalign.builder.shards import SCHEMA, split_by_bytes, write_atomically, write_shard
+from s1_mmalign.builder.sealed_json import seal, unseal
+from s1_mmalign.builder.shards import SCHEMA, sha256_of, split_by_bytes, write_atomically, write_shard
+from s1_mmalign.builder.sources.digests import Input
 from s1_mmalign.builder.splits import group_of, split_of
 from s1_mmalign.builder.unit_statistics import unit_statistics
 
@@ -32,9 +34,9 @@ UNIT_ROW_GROUP_BYTES = 32 << 20
 
 _AFTER = (
     "build.py", "caption_columns.py", "deduplicate/", "disk_space.py", "explain.py", "folder_lock.py", "funnel",
-    "layout.py", "mirror.py", "options.py", "ray_engine.py", "s1_mmalign.py", "sources/bulk_tars.py",
-    "sources/inventory.py", "sources/locations.py", "sources/packages.py", "sources/release", "unit_plan.py",
-    "unit_runner.py",
+    "inputs.py", "layout.py", "listed_files.py", "mirror.py", "options.py", "plot_style.py", "ray_engine.py",
+    "s1_mmalign.py", "sources/bulk_tars.py", "sources/inventory.py", "sources/locations.py", "sources/packages.py",
+    "sources/release", "tombstones.py", "unit_plan.py", "unit_runner.py",
 )  # fmt: skip
 """What finds packages or works on finished units: a change there must not have weeks of papers read again."""
 
@@ -85,6 +87,12 @@ def read_drops(unit: Unit, folder: Path) -> Iterator[Drop]:
         yield Drop(**json.loads(line))
 
 
+def read_unit_inputs(unit: Unit, folder: Path) -> Iterator[Input]:
+    """Yield the unit's packages, in order of key."""
+    manifest = json.loads((folder / f"{unit.name}.json").read_text(encoding="utf-8"))
+    yield from (Input(*fields) for fields in manifest["inputs"])
+
+
 @functools.cache
 def code_version() -> str:
     """Return a hash of the code that decides what rows a paper gives: the files of `builder` but those of `_AFTER`."""
@@ -101,8 +109,14 @@ def code_version() -> str:
     return digest.hexdigest()
 
 
-def write_unit(unit: Unit, extractions: Sequence[Extraction], folder: Path, options: ExtractOptions) -> None:
-    """Write Parquet and ledger, then the manifest that makes the unit done."""
+def write_unit(
+    unit: Unit,
+    extractions: Sequence[Extraction],
+    folder: Path,
+    options: ExtractOptions,
+    inputs: Sequence[Input] = (),
+) -> None:
+    """Write Parquet and ledger, then the manifest that makes the unit done; it carries what was read, `inputs`."""
     slices: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for extraction in extractions:
         for row in extraction.rows:
@@ -127,23 +141,31 @@ def write_unit(unit: Unit, extractions: Sequence[Extraction], folder: Path, opti
         "papers": unit.papers,
         "slices": [asdict(piece) for piece in unit.slices],
         "bytes": written.bytes,
-        "sha256": written.sha256,
+        "rows_sha256": written.sha256,
         "statistics": unit.statistics,
+        "inputs": [astuple(line) for line in inputs],
         "drops_sha256": hashlib.sha256(lines.encode()).hexdigest(),
     }
-    write_atomically(folder / f"{unit.name}.json", json.dumps(manifest, indent=1) + "\n")
+    write_atomically(folder / f"{unit.name}.json", seal(manifest, indent=None))
+
+
+def sound_unit(path: Path) -> dict[str, Any] | None:
+    """Return what a unit's manifest says, None where it is missing or damaged, or the files that it names are."""
+    rows = path.with_suffix(".parquet")
+    try:
+        manifest = unseal(path.read_bytes())
+        if rows.stat().st_size != manifest["bytes"] or sha256_of(rows) != manifest["rows_sha256"]:
+            return None
+        drops = sha256_of(path.with_suffix(".drops.jsonl"))
+    except (OSError, ValueError, KeyError):
+        return None
+    return manifest if drops == manifest["drops_sha256"] else None
 
 
 def load_unit(unit: Unit, folder: Path) -> bool:
-    """Load a finished unit's manifest; False where it is missing or the files are not those it speaks of."""
-    try:
-        manifest = json.loads((folder / f"{unit.name}.json").read_text(encoding="utf-8"))
-        lines = (folder / f"{unit.name}.drops.jsonl").read_bytes()
-        if (folder / f"{unit.name}.parquet").stat().st_size != manifest["bytes"]:
-            return False
-    except (OSError, ValueError, KeyError):
-        return False
-    if hashlib.sha256(lines).hexdigest() != manifest["drops_sha256"]:
+    """Load a finished unit's manifest; False where it is missing, or the files are not those it speaks of."""
+    manifest = sound_unit(folder / f"{unit.name}.json")
+    if manifest is None:
         return False
     unit.papers = manifest["papers"]
     unit.statistics = manifest.get("statistics", {})

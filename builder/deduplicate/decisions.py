@@ -15,17 +15,19 @@ from numpy.typing import NDArray
 from s1_mmalign.builder.deduplicate.evaluation_sets import EvaluationSets, read_evaluation_sets
 from s1_mmalign.builder.deduplicate.near import near_leaders, near_pairs, pairs_within_groups
 from s1_mmalign.builder.deduplicate.papers import choose_papers, splits_of_groups
+from s1_mmalign.builder.deduplicate.removed import RemovedRows
 from s1_mmalign.builder.deduplicate.rows import RowTable
 from s1_mmalign.builder.options import BuildOptions
 from s1_mmalign.builder.records import SPLITS, Drop, DropReason
 from s1_mmalign.builder.units import Unit
 
-KEEP, PAPER, LISTED, EXACT, NEAR = range(5)
+KEEP, PAPER, LISTED, EXACT, NEAR, REMOVED = range(6)
 REASONS: dict[int, DropReason] = {
     PAPER: "duplicate_paper",
     LISTED: "evaluation_set",
     EXACT: "duplicate_image",
     NEAR: "near_duplicate_image",
+    REMOVED: "removed",
 }
 
 
@@ -43,7 +45,12 @@ class Decisions:
 
 
 def decide(
-    units: Sequence[Unit], units_folder: Path, options: BuildOptions, done: set[str], scratch: Path
+    units: Sequence[Unit],
+    units_folder: Path,
+    options: BuildOptions,
+    done: set[str],
+    scratch: Path,
+    removed: RemovedRows | None = None,
 ) -> Decisions:
     """Compare the rows of all units.
 
@@ -53,6 +60,7 @@ def decide(
         options: `deduplicate` and `evaluation_sets`.
         done: names of the units in the finished dataset; these go before all others, so that it keeps its rows.
         scratch: where the tables are laid down for the while.
+        removed: rows of papers that were taken out for good: they go before anything is compared with them.
 
     Raises:
         InputError: a list of evaluation sets that cannot be read.
@@ -63,25 +71,39 @@ def decide(
     with TemporaryDirectory(dir=scratch) as folder:
         table = RowTable(ordered, units_folder, options.extract.splits, Path(folder))
         try:
-            return _decide(table, options, listed, Path(folder))
+            return _decide(table, options, listed, removed or RemovedRows(), Path(folder))
         finally:
             table.close()
 
 
-def _decide(table: RowTable, options: BuildOptions, listed: EvaluationSets, folder: Path) -> Decisions:
+def _decide(
+    table: RowTable, options: BuildOptions, listed: EvaluationSets, removed: RemovedRows, folder: Path
+) -> Decisions:
     rows, papers = table.rows, table.papers
     fate = np.zeros(len(rows), np.uint8)
     other = np.arange(len(rows), dtype=np.int64)
     """Of rows of a double paper: the paper that stays. Of double images: the row that stays."""
-    chosen = choose_papers(papers, options.deduplicate.papers)
-    double = chosen != np.arange(len(papers))
     row_papers = rows["paper"].astype(np.int64)
+    taken = removed.mask(table)
+    chosen = _chosen_papers(papers, np.unique(row_papers[taken]), options.deduplicate.papers)
+    double = chosen != np.arange(len(papers))
     fate[double[row_papers]] = PAPER
     _leave_out_listed(table, fate, options, listed, folder)
+    fate[taken] = REMOVED
     if options.deduplicate.images != "none":
         _leave_out_images(rows, fate, other, options, folder)
     splits = splits_of_groups(papers) if options.deduplicate.papers == "all" else papers["split"]
-    return _collected(table, fate, other, chosen, splits)
+    return _collected(table, fate, other, chosen, splits, removed)
+
+
+def _chosen_papers(papers: NDArray[Any], removed: NDArray[np.int64], policy: str) -> NDArray[np.int64]:
+    """Return for each paper the one that stays instead of it; a removed one neither goes nor stays for another."""
+    if not len(removed):
+        return choose_papers(papers, policy)
+    left = np.setdiff1d(np.arange(len(papers), dtype=np.int64), removed)
+    chosen = np.arange(len(papers), dtype=np.int64)
+    chosen[left] = left[choose_papers(papers[left], policy)]
+    return chosen
 
 
 def _leave_out_listed(
@@ -148,6 +170,7 @@ def _collected(
     other: NDArray[np.int64],
     chosen: NDArray[np.int64],
     splits: NDArray[np.uint8],
+    removed: RemovedRows,
 ) -> Decisions:
     rows, papers = table.rows, table.papers
     row_papers = rows["paper"].astype(np.int64)
@@ -160,7 +183,7 @@ def _collected(
         decisions.moved.setdefault(unit, {})[int(rows["row"][row])] = SPLITS[splits[row_papers[row]]]
     decisions.counts.update({REASONS[kind]: int((fate == kind).sum()) for kind in REASONS if (fate == kind).any()})
     decisions.papers_lost = len(papers) - len(np.unique(row_papers[fate == KEEP]))
-    decisions.drops = list(_ledger(table, gone, fate, other, chosen))
+    decisions.drops = [*removed.drops(), *_ledger(table, gone[fate[gone] != REMOVED], fate, other, chosen)]
     return decisions
 
 

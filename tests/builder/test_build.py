@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
 
 from s1_mmalign.builder.build import build_dataset
 from s1_mmalign.builder.folder_lock import locked
+from s1_mmalign.builder.inputs import build_results
 from s1_mmalign.builder.options import BuildOptions, ExtractOptions
 from s1_mmalign.builder.shards import FolderError, Manifest, iter_tables
 from tests.builder.small_papers import TEX, write_latex_package, write_papers
@@ -155,14 +157,16 @@ def test_killed_at_any_moment_and_started_again_the_outcome_is_the_same(tmp_path
     assert killed, "no run was long enough to be killed"
     subprocess.run(command, check=True)
     assert Manifest.load(tmp_path / "out").shards == whole.shards
-    assert (tmp_path / "out" / "drops.jsonl").read_bytes() == (tmp_path / "whole" / "drops.jsonl").read_bytes()
+    for name in ("drops.jsonl", "inputs.jsonl"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert build_results(Manifest.load(tmp_path / "out")) == build_results(whole)
     assert not [path for path in (tmp_path / "out" / "data").rglob("*") if path.name.endswith(".tmp")]
 
 
 def test_a_folder_in_use_or_of_something_else_is_refused(tmp_path):
     write_papers(tmp_path / "papers", 1)
-    with locked(tmp_path / "out"), pytest.raises(FolderError, match="another process"):
-        build(tmp_path / "papers", tmp_path / "out")
+    with locked(tmp_path / "out"), ThreadPoolExecutor(1) as other, pytest.raises(FolderError, match="another process"):
+        other.submit(build, tmp_path / "papers", tmp_path / "out").result()
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").write_text("x")
     with pytest.raises(FolderError, match="not empty"):

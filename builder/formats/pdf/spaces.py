@@ -114,10 +114,13 @@ def between_rivals(space: Box, caption: Caption, captions: list[Caption], scene:
             continue
         middle = sum(gap) / 2
         span = sorted((own.middle[0], box.middle[0]))
-        inked = merged(scene.ink.columns(Box(span[0], space.y0, span[1], space.y1)), 3)
+        strip = Box(span[0], space.y0, span[1], space.y1)
+        words = [(line.box.x0, line.box.x1) for line in scene.labels if strip.contains_middle_of(line.box)]
+        inked = merged(scene.ink.columns(strip) + words, 3)
         rims = [span[0], *(x for pair in inked for x in pair), span[1]]
-        blanks = [(rims[i] + rims[i + 1]) / 2 for i in range(0, len(rims) - 1, 2) if rims[i + 1] - rims[i] >= 3]
-        cut = min(blanks, key=lambda x: abs(x - middle), default=middle)
+        blanks = [(rims[i] + 1.5, rims[i + 1] - 1.5) for i in range(0, len(rims) - 1, 2) if rims[i + 1] - rims[i] >= 3]
+        cuts = [min(max(middle, start), end) for start, end in blanks]
+        cut = min(cuts, key=lambda x: abs(x - middle), default=middle)
         if box.x0 >= own.x1 - 2:
             x1 = min(x1, cut)
         else:

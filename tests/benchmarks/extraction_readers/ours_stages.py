@@ -18,7 +18,8 @@ __all__ = ["read", "version"]
 
 OTHER = "rows, options, the rest"
 STAGES = {
-    "s1_mmalign.builder.extract:open_package": "open the package",
+    "s1_mmalign.builder.extract:load_package": "open the package",
+    "s1_mmalign.builder.sources.package:LoadedPackage.open": "open the package",
     "s1_mmalign.builder.extract:read_paper": "read: macros, captions, paragraphs, pairing",
     "s1_mmalign.builder.formats.pdf.reader:read_page": "read: text of PDF pages",
     "s1_mmalign.builder.formats.pdf.reader:pair": "read: search for pictures on PDF pages",
@@ -26,6 +27,7 @@ STAGES = {
     "s1_mmalign.builder.formats.pdf.reader:cut": "rasterise: regions of PDF pages",
     "s1_mmalign.builder.images:render_document": "rasterise: PDF and SVG figures",
     "s1_mmalign.builder.images:render_postscript": "rasterise: EPS figures (Ghostscript)",
+    "s1_mmalign.builder.ghostscript_batch:PostScriptBatches.take": "rasterise: EPS figures (Ghostscript)",
     "s1_mmalign.builder.images:read_raster": "decode raster files",
     "pymupdf:Pixmap.tobytes": "encode: PNG by MuPDF",
     "s1_mmalign.builder.extract:encode_image": "encode: PNG or JPEG, checks",

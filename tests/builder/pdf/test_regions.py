@@ -346,3 +346,14 @@ def test_photographs_are_cut_as_jpeg_and_drawings_as_png(press, words):
     press.text(72, 540, 616, words(10, 4), size=9, lead="Figure 2.")
     formats = [Image.open(io.BytesIO(f.graphics[0].data)).format for f in read_pdf(press.bytes()).figures]
     assert formats == ["JPEG", "PNG"]
+
+
+def test_the_axis_title_at_the_gutter_stays_with_its_own_plot(press, words):
+    press.text(50, 290, 400, words(140, 1), indent=12)
+    press.text(305, 545, 400, words(140, 2), indent=12)
+    left, right = press.plot((50, 60, 290, 240)), press.plot((306, 60, 545, 256), size=11)
+    press.text(50, 290, 256, words(30, 3), size=9, lead="Figure 1.")
+    press.text(305, 545, 272, words(30, 4), size=9, lead="Figure 2.")
+    paper = read_pdf(press.bytes())
+    assert_cut(paper.figures[0], left, tolerance=8)
+    assert_cut(paper.figures[1], right, tolerance=8)
