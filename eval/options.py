@@ -75,6 +75,10 @@ class EvaluateOptions:
             if not chosen or set(chosen) - set(allowed):
                 raise ValueError(f"{name}={chosen!r}: one or more of {', '.join(allowed)} are expected")
 
+    def recipe(self) -> dict[str, Any]:
+        """Return what the recipe records: what decides the report."""
+        return self.measured_with()
+
     def measured_with(self) -> dict[str, Any]:
         """Return the options for the report, without those that say who works: they change no score."""
         return {name: value for name, value in asdict(self).items() if name not in ("engine", "num_proc")}

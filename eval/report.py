@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from s1_mmalign.builder.shards import Manifest, write_atomically
+from s1_mmalign.builder.folder_lock import locked
+from s1_mmalign.builder.listed_files import check_files, check_shards, list_written, write_listed
+from s1_mmalign.builder.shards import Manifest
+from s1_mmalign.dataset_card.judged_rows import summarise_judgements
 from s1_mmalign.eval.controls import Drawn, Points
 from s1_mmalign.eval.intervals import LEVEL
 from s1_mmalign.eval.measure_clip import clip_tasks, measure_clip_score
@@ -25,6 +29,7 @@ from s1_mmalign.eval.score_cache import ScoreCache, Task, Value
 from s1_mmalign.eval.scorers import Scorers, load_scorers
 from s1_mmalign.eval.summary import summary_lines
 from s1_mmalign.eval.workers import Workers, launched, score_missing
+from s1_mmalign.processing.shard_columns import finish_replacement
 
 __all__ = ["AUTO", "REPORT_NAME", "EvaluateError", "EvaluateOptions", "Progress", "evaluate_dataset", "summary_lines"]
 
@@ -60,29 +65,42 @@ def evaluate_dataset(folder: Path, options: EvaluateOptions, progress: Progress 
         JournalError: scores cannot be written (disk full, no permission).
     """
     folder = Path(folder)
-    manifest = Manifest.load(folder)
-    with launched(options.engine, options.num_proc) as workers:
-        scorers = load_scorers(folder, options, workers)
-        found = scan(folder, manifest, options.sample_size, options.seed, progress)
-        sample = draw(folder, manifest, found, options.sample_size)
-        cache = ScoreCache(folder)
-        try:
-            report, points = _measured(scorers, sample, options, cache, workers, progress)
-            if options.write_columns:
-                from s1_mmalign.eval.score_columns import score_columns
+    Manifest.load(folder)
+    with launched(options.engine, options.num_proc) as workers, locked(folder) if workers.is_main else nullcontext():
+        return _evaluate(folder, options, workers, progress)
 
-                score_columns(folder, scorers, options.weight, cache, workers, progress)
-        finally:
-            cache.close()
-        report = _dataset(found, manifest, sample, options) | report
-        workers.wait()  # all have read what they need: the first one may merge the files now
-        if not workers.is_main:
-            return rounded(report)
+
+def _evaluate(folder: Path, options: EvaluateOptions, workers: Workers, progress: Progress | None) -> dict[str, Any]:
+    manifest = Manifest.load(folder)
+    if workers.is_main:
+        finish_replacement(folder, manifest)
+        check_files(folder, manifest)
+        check_shards(folder, manifest.shards, progress or (lambda what, done, total: None))
+    scorers = load_scorers(folder, options, workers)
+    found = scan(folder, manifest, options.sample_size, options.seed, progress)
+    sample = draw(folder, manifest, found, options.sample_size)
+    cache = ScoreCache(folder)
+    try:
+        report, points = _measured(scorers, sample, options, cache, workers, progress)
+        if options.write_columns:
+            from s1_mmalign.eval.score_columns import score_columns
+
+            score_columns(folder, scorers, options.weight, cache, workers, progress)
+    finally:
+        cache.close()
+    report = _dataset(found, manifest, sample, options) | report
+    report["judgements"] = summarise_judgements(folder, manifest)
+    workers.wait()  # all have read what they need: the first one may merge the files now
+    if not workers.is_main:
+        return rounded(report)
     cache.compact()
     plots = folder / PLOTS_FOLDER
     report["plots"] = draw_plots(plots, report, points) if options.plots else _no_plots("not asked for")
     report = rounded(report)
-    write_atomically(folder / REPORT_NAME, json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    gone = [name for name in manifest.files if name.startswith(f"{PLOTS_FOLDER}/") and not (folder / name).is_file()]
+    list_written(folder, report["plots"]["files"], gone)
+    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_listed(folder, {REPORT_NAME: text})
     return report
 
 

@@ -24,6 +24,28 @@ def summary_lines(report: dict[str, Any]) -> list[str]:
     ):
         section = report[name]
         lines += describe(section) if section["measured"] else [f"{title}: not measured: {section['reason']}"]
+    return lines + judgement_lines(report.get("judgements"))
+
+
+def judgement_lines(section: dict[str, Any] | None) -> list[str]:
+    """Return what people said of the captions as lines of text, none where nobody said anything."""
+    if not section or not section["rows"]:
+        return []
+    lines = [f"judged by {section['judges']:,} people, {section['rows']:,} rows:"]
+    for column, one in section["verdicts"].items():
+        low, high = (100 * edge for edge in one["interval"])
+        share = f"{_percent(one['good_share'])} [{low:.1f}, {high:.1f}]"
+        lines.append(f"  {column}: {one['good']:,} good, {one['bad']:,} bad; good: {share}")
+    for one in section["preferences"]:
+        wins = ", ".join(f"{name} {count:,}" for name, count in one["wins"].items())
+        low, high = (100 * edge for edge in one["interval"])
+        share = f"{one['columns'][0]} of those decided: [{low:.1f}, {high:.1f}] %"
+        lines.append(f"  preferred: {wins}, ties {one['ties']:,}; {share}")
+    for one in section["agreement"]:
+        kappa = "-" if one["kappa"] is None else f"{one['kappa']:.2f}"
+        lines.append(f"  judges {one['judges'][0]} and {one['judges'][1]}: {one['rows']:,} rows, Cohen's kappa {kappa}")
+    if section["alpha"] is not None:
+        lines.append(f"  Krippendorff's alpha of all judges: {section['alpha']:.2f}")
     return lines
 
 

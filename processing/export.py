@@ -6,17 +6,24 @@ same call goes on there after an interruption.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from s1_mmalign.builder.folder_lock import reading
+from s1_mmalign.builder.listed_files import check_shards
 from s1_mmalign.builder.shards import FolderError, Manifest
+from s1_mmalign.builder.tombstones import REMOVED_NAME
 from s1_mmalign.processing.export_release import write_release
 from s1_mmalign.processing.export_resume import PartialExport
 from s1_mmalign.processing.export_rows import Progress, iter_texts, sorted_shards
 from s1_mmalign.processing.export_webdataset import Text, write_webdataset
+from s1_mmalign.processing.remove import refuse_removed
+from s1_mmalign.processing.shard_columns import settle
 
 Layout = Literal["jsonl", "webdataset", "release"]
 LAYOUTS: tuple[str, ...] = get_args(Layout)
@@ -75,14 +82,23 @@ def export_dataset(
         folder: the dataset folder.
         out: the file (`jsonl`; replaced if it exists) or the new folder (other layouts) to write.
         options: see `ExportOptions`.
-        progress: called with ("rows", written, of all).
+        progress: called with ("checking shards", done, of all), then ("rows", written, of all).
 
     Raises:
-        FolderError: `folder` is no dataset, a shard cannot be read, or `out` exists and is not empty. What was written
+        FolderError: `folder` is no dataset, a shard is damaged, or `out` exists and is not empty. What was written
             until then is gone on with by the next call.
     """
-    manifest = Manifest.load(folder)
+    Manifest.load(folder)
     _check_out(folder, out, options.layout)
+    settle(folder)
+    with reading(folder):
+        return _export(folder, out, options, progress)
+
+
+def _export(folder: Path, out: Path, options: ExportOptions, progress: Progress) -> ExportResult:
+    manifest = Manifest.load(folder)
+    check_shards(folder, manifest.shards, progress)
+    refuse_removed(folder, manifest)
     partial = PartialExport(out, manifest, asdict(options))
     if options.layout == "jsonl":
         partial.finish(out, write_jsonl(folder, manifest, partial, progress))
@@ -92,6 +108,8 @@ def export_dataset(
             write_webdataset(folder, manifest, partial, *how, progress)
         else:
             write_release(folder, manifest, partial, options.volume_bytes, progress)
+        if (folder / REMOVED_NAME).is_file():
+            shutil.copyfile(folder / REMOVED_NAME, partial.folder / REMOVED_NAME)
         partial.finish(out)
     paths = sorted(path for path in out.rglob("*") if path.is_file()) if out.is_dir() else [out]
     names = {path: path.relative_to(out).as_posix() if out.is_dir() else out.name for path in paths}
@@ -101,22 +119,40 @@ def export_dataset(
 def write_jsonl(folder: Path, manifest: Manifest, partial: PartialExport, progress: Progress) -> Path:
     """Write every row as one JSON object a line: all columns but the image, class labels as their names.
 
-    Returns the file. Each shard whose lines are there is noted with where they end.
+    Returns the file. Each shard whose lines are there is noted with where they end, and the sha256 up to there.
     """
     path = partial.folder / "rows.jsonl"
     path.touch()
+    digest = _resumed(path, partial)
     os.truncate(path, partial.done[-1]["bytes"] if partial.done else 0)
     done = sum(note["rows"] for note in partial.done)
-    with path.open("a", encoding="utf-8", newline="\n") as file:
+    with path.open("ab") as file:
         for shard in sorted_shards(manifest)[len(partial.done) :]:
             for row in iter_texts(folder, shard):
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                line = json.dumps(row, ensure_ascii=False).encode("utf-8") + b"\n"
+                digest.update(line)
+                file.write(line)
                 done += 1
                 progress("rows", done, manifest.rows)
             file.flush()
             os.fsync(file.fileno())
-            partial.note({"rows": shard.rows, "bytes": file.tell()})
+            partial.note({"rows": shard.rows, "bytes": file.tell(), "sha256": digest.hexdigest()})
     return path
+
+
+def _resumed(path: Path, partial: PartialExport) -> hashlib._Hash:
+    """Return the hash of what is done, which is begun anew where the file does not hold it any more."""
+    if not partial.done:
+        return hashlib.sha256()
+    digest, left = hashlib.sha256(), partial.done[-1]["bytes"]
+    with path.open("rb") as file:
+        while left and (data := file.read(min(left, 1 << 20))):
+            digest.update(data)
+            left -= len(data)
+    if left or digest.hexdigest() != partial.done[-1]["sha256"]:
+        partial.forget()
+        return hashlib.sha256()
+    return digest
 
 
 def _check_out(folder: Path, out: Path, layout: Layout) -> None:

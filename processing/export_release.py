@@ -94,8 +94,8 @@ class _Part:
         self._archive_path = self._folder / (f"images_{_century(year)}.tar.gz" if year else "images.tar.gz")
         self._limit = volume_bytes
 
-    def write(self, pairs: Iterator[tuple[Row, Image]]) -> None:
-        """Write both files; of an earlier, interrupted try nothing stays."""
+    def write(self, pairs: Iterator[tuple[Row, Image]]) -> list[Path]:
+        """Write both files and return all there are; of an earlier, interrupted try nothing stays."""
         self._lines_path.parent.mkdir(parents=True, exist_ok=True)
         for old in self._folder.glob(f"{self._archive_path.name}*"):
             old.unlink()
@@ -108,6 +108,7 @@ class _Part:
                 member = row["image_path"].partition("/")[2]
                 lines.write(json.dumps(_line(row, member), ensure_ascii=False) + "\n")
                 add_member(archive, member, image.data)
+        return [self._lines_path, *sorted(self._folder.glob(f"{self._archive_path.name}*"))]
 
 
 def _line(row: Row, member: str) -> dict[str, Any]:
@@ -150,8 +151,8 @@ def write_release(
                     done += 1
                     progress("rows", done, manifest.rows)
 
-        _Part(partial.folder, source, year, volume_bytes).write(pairs())
-        partial.note({"source": source, "year": year, "rows": done - before})
+        files = _Part(partial.folder, source, year, volume_bytes).write(pairs())
+        partial.note({"source": source, "year": year, "rows": done - before}, files)
 
 
 def _parts(folder: Path, manifest: Manifest) -> dict[tuple[str, str | None], list[Shard]]:

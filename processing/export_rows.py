@@ -109,7 +109,13 @@ def sorted_shards(manifest: Manifest) -> list[Shard]:
 
 
 def add_member(archive: tarfile.TarFile, name: str, data: bytes) -> None:
-    """Write a file into a tar, with nothing in its header that content does not decide."""
+    """Write a file into a tar, with nothing in its header that content does not decide.
+
+    Raises:
+        FolderError: a name that leads out of the folder that the tar is unpacked in.
+    """
+    if name.startswith("/") or ".." in name.split("/"):
+        raise FolderError(f"{name!r}: an image_path that leads out of its folder; such a row is not exported.")
     member = tarfile.TarInfo(name)
     member.size = len(data)
     member.mode = 0o644

@@ -70,7 +70,7 @@ class _TarWriter:
         name = self._path.relative_to(self._partial.folder).as_posix()
         size, digest = self._path.stat().st_size, sha256_of(self._path)
         shard = TarShard(name, self._source, self._split, self._rows, size, digest)
-        self._partial.note(asdict(shard))
+        self._partial.note(asdict(shard), [self._path])
         self.shards.append(shard)
         self._archive = None
         self._bytes = self._rows = 0

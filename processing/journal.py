@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import zlib
 from array import array
@@ -33,8 +34,8 @@ from s1_mmalign.processing.in_flight import forget
 __all__ = ["Entry", "Journal", "JournalError", "JournalWriter", "compact"]
 
 SUFFIX = ".jsonl"
-_MERGED = f"-merged{SUFFIX}"
-"""A file that `compact` wrote: nothing in it is damaged or there twice, and nobody appends to it."""
+_MERGED = re.compile(rf"-(\d+)-merged{re.escape(SUFFIX)}$")
+"""A file that `compact` wrote, with the number of its lines: nothing in it is there twice, and nobody appends to it."""
 _HEAD = b'{"key":"'
 _TAIL = len(b',"crc":"00000000"}\n')
 SYNC_SECONDS = 1.0
@@ -190,15 +191,13 @@ def compact(folder: Path, ended: bool = True) -> int:
     """
     if ended:
         forget(folder)
-    files = sorted(folder.glob(f"*{SUFFIX}"))
-    if len(files) == 1 and files[0].name.endswith(_MERGED):
-        return _count_lines(files[0])
     files, keys, sources, places, damaged = _scan(folder)
     first = np.unique(keys, return_index=True)[1]
     if not files:
         return 0
     if len(files) == 1 and len(first) == len(keys) and not damaged:
-        files[0].replace(folder / f"{time.time_ns():020d}{_MERGED}")
+        if entries_named(files[0]) != len(first):
+            files[0].replace(_merged_name(folder, len(first)))
         return len(first)
     wanted = np.zeros(len(keys), bool)
     wanted[first] = True
@@ -209,13 +208,23 @@ def compact(folder: Path, ended: bool = True) -> int:
                 _copy_lines(path, places[(sources == number) & wanted].tolist(), merged)
             merged.flush()
             os.fsync(merged.fileno())
-        temporary.replace(folder / f"{time.time_ns():020d}{_MERGED}")
+        temporary.replace(_merged_name(folder, len(first)))
         _sync_folder(folder)
     finally:
         temporary.unlink(missing_ok=True)
     for path in files:
         path.unlink()
     return len(first)
+
+
+def entries_named(path: Path) -> int | None:
+    """Return how many lines a merged file had when it was written; None for a file that a run appended to."""
+    found = _MERGED.search(path.name)
+    return int(found[1]) if found else None
+
+
+def _merged_name(folder: Path, entries: int) -> Path:
+    return folder / f"{time.time_ns():020d}-{entries}-merged{SUFFIX}"
 
 
 def _sync_folder(folder: Path) -> None:
@@ -225,11 +234,6 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _count_lines(path: Path) -> int:
-    with path.open("rb") as file:
-        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
 
 def _copy_lines(path: Path, places: list[int], target: BinaryIO) -> None:

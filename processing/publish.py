@@ -23,8 +23,12 @@ from huggingface_hub import (
 )
 from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
+from s1_mmalign.builder.folder_lock import reading
 from s1_mmalign.builder.shards import DROPS_NAME, MANIFEST_NAME, FolderError, Manifest, Shard
+from s1_mmalign.builder.sources.errors import InputError
+from s1_mmalign.builder.tombstones import REMOVED_NAME, Tombstones, load_tombstones, parse_removed
 from s1_mmalign.dataset_card.card import CARD_NAME
+from s1_mmalign.dataset_card.croissant import CROISSANT_NAME
 from s1_mmalign.dataset_card.recipe import RECIPE_NAME
 from s1_mmalign.processing.publish_parts import (
     PARTS_NAME,
@@ -37,7 +41,9 @@ from s1_mmalign.processing.publish_parts import (
     put_together,
 )
 from s1_mmalign.processing.publish_remote import MAIN, PublishError, Remote, Repository, check_token, explained
+from s1_mmalign.processing.remove import refuse_removed
 from s1_mmalign.processing.retry import RetryPolicy, with_retries
+from s1_mmalign.processing.shard_columns import settle
 from s1_mmalign.processing.verify import verify_folder
 
 __all__ = ["PublishError", "PushOptions", "PushResult", "push_dataset"]
@@ -45,7 +51,7 @@ __all__ = ["PublishError", "PushOptions", "PushResult", "push_dataset"]
 Progress = Callable[[str, int, int], None]
 """Called as (what, done, total)."""
 
-OWN_FILES = (MANIFEST_NAME, DROPS_NAME, RECIPE_NAME, PARTS_NAME)
+OWN_FILES = (MANIFEST_NAME, DROPS_NAME, RECIPE_NAME, PARTS_NAME, CROISSANT_NAME, REMOVED_NAME)
 """What a push writes beside shards, card and reports."""
 
 BATCH_SHARDS = 8
@@ -116,11 +122,13 @@ def push_dataset(
     repository = Repository(api, repo_id, options.retry)
     with explained(repo_id, api.endpoint):
         check_token(api, options.retry)
-    _check_folder(folder, options, progress)
-    with explained(repo_id, api.endpoint):
-        repository.prepare(options.private, options.revision or MAIN)
-        with _quiet_uploads():
-            return _Push(repository, folder, options, progress).run()
+    settle(folder)
+    with reading(folder):
+        _check_folder(folder, options, progress)
+        with explained(repo_id, api.endpoint):
+            repository.prepare(options.private, options.revision or MAIN)
+            with _quiet_uploads():
+                return _Push(repository, folder, options, progress).run()
 
 
 class _Push:
@@ -137,6 +145,7 @@ class _Push:
     def run(self) -> PushResult:
         remote = self._repository.look(self._revision)
         self._others(remote)
+        self._removed(remote)
         missing = [shard for shard in self._manifest.shards if remote.large.get(shard.path) != shard.sha256]
         self._send(missing)
         before, after, url = with_retries(self._commit, self._options.retry)
@@ -165,6 +174,20 @@ class _Push:
                 "Push to another repository, or write beside them with --replace."
             )
         return others
+
+    def _removed(self, remote: Remote) -> Tombstones:
+        """Papers that the folder or the repository lists as removed: of none of them are rows published."""
+        own = load_tombstones(self._folder)
+        if REMOVED_NAME not in remote.paths:
+            return own
+        try:
+            text = self._read(REMOVED_NAME, remote).decode("utf-8")
+            theirs = Tombstones().with_more(parse_removed(text, f"{self._repo_id}/{REMOVED_NAME}"))
+        except (InputError, UnicodeDecodeError) as error:
+            raise PublishError(f"{error} Mend the file in the repository.") from error
+        if theirs.papers.keys() - own.papers.keys():
+            refuse_removed(self._folder, self._manifest, theirs)
+        return own.with_more(theirs.papers.values())
 
     def _read(self, path: str, remote: Remote) -> bytes:
         return self._repository.read(path, remote.commit)
@@ -215,7 +238,13 @@ class _Push:
         remote = self._repository.look(self._revision)
         try:
             bundle = put_together(
-                self._folder, self._own, self._manifest, self._others(remote), remote.paths, self._repo_id
+                self._folder,
+                self._own,
+                self._manifest,
+                self._others(remote),
+                remote.paths,
+                self._repo_id,
+                self._removed(remote),
             )
         except PartsError as error:
             raise PublishError(f"{self._repo_id}: {error}") from error
@@ -298,7 +327,7 @@ def _is_own(path: str) -> bool:
 
 
 def _check_folder(folder: Path, options: PushOptions, progress: Progress) -> None:
-    report = verify_folder(folder, options.images, progress)
+    report = verify_folder(folder, options.images, progress, work=False)
     if not report.rows:
         raise FolderError(f"{folder}: has no rows; drops.jsonl says why. There is nothing to publish.")
     if report.problems:

@@ -9,16 +9,20 @@ Parts stand in order of their names, so that the end does not depend on who came
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from s1_mmalign.builder.shards import DROPS_NAME, MANIFEST_NAME, FolderError, Manifest, Shard
-from s1_mmalign.dataset_card.card import CARD_NAME, REPORT_NAME, render_card
+from s1_mmalign.builder.inputs import INPUTS_NAME
+from s1_mmalign.builder.shards import DROPS_NAME, MANIFEST_NAME, FolderError, Manifest, Shard, sha256_of
+from s1_mmalign.builder.tombstones import REMOVED_NAME, Tombstones
+from s1_mmalign.dataset_card.card import CARD_NAME, REPORT_NAME, render_files
 from s1_mmalign.dataset_card.recipe import RECIPE_NAME, RECIPE_VERSION, load_recipe
 from s1_mmalign.dataset_card.statistics import Statistics, collect_statistics
 from s1_mmalign.processing.publish_statistics import added, from_json, to_json
@@ -28,8 +32,12 @@ PARTS_VERSION = 1
 REPORTS = "reports"
 """Folder of the parts' reports where there is more than one part; of a single part they lie at the root."""
 
-REPORT_FILES: tuple[str, ...] = (REPORT_NAME, "plots/*.png", "plots/*.svg")
-"""What `evaluate` leaves, as globs."""
+REPORT_FILES: tuple[str, ...] = (
+    REPORT_NAME, "plots/*.png", "plots/*.svg", INPUTS_NAME,
+    "build-report/report.json", "build-report/report.md", "build-report/*.png", "build-report/*.svg",
+)  # fmt: skip
+"""What `evaluate`, `card` and `build` leave of reports and plots, as globs, and the list of what `build` read. No glob
+takes what is for this machine: `gallery.html`, `judgements.jsonl`."""
 
 
 class PartsError(Exception):
@@ -138,7 +146,13 @@ class Bundle:
 
 
 def put_together(
-    folder: Path, own: Part, manifest: Manifest, published: Published, present: Sequence[str], repo_id: str
+    folder: Path,
+    own: Part,
+    manifest: Manifest,
+    published: Published,
+    present: Sequence[str],
+    repo_id: str,
+    removed: Tombstones,
 ) -> Bundle:
     """Return what the repository is to hold: this folder's part and what `published` keeps.
 
@@ -149,6 +163,7 @@ def put_together(
         published: the other parts, as `Published.without` gives them.
         present: paths of the files that the repository has.
         repo_id: what the card's examples load.
+        removed: papers that were taken out for good, of this folder and of the repository.
     """
     parts = sorted([own, *published.parts], key=lambda part: part.name)
     ledgers = published.ledgers | {own.name: (folder / DROPS_NAME).read_text(encoding="utf-8")}
@@ -158,10 +173,12 @@ def put_together(
     files = local if alone else {f"{REPORTS}/{own.name}/{name}": path for name, path in local.items()}
     kept = _kept_reports(published.parts, present)
     texts = {
-        MANIFEST_NAME: whole.to_json(),
+        MANIFEST_NAME: replace(whole, files={}).to_json(),
         DROPS_NAME: "".join(ledgers[part.name] for part in parts),
         PARTS_NAME: _dump({"version": PARTS_VERSION, "parts": [asdict(part) for part in parts]}),
     }
+    if removed:
+        texts[REMOVED_NAME] = removed.to_text()
     if stages := own.recipe if alone else _joined_stages(parts):
         texts[RECIPE_NAME] = _dump({"version": RECIPE_VERSION, "stages": stages})
     reports = [] if alone else [path for path in sorted([*files, *kept]) if path.endswith(f"/{REPORT_NAME}")]
@@ -172,8 +189,18 @@ def put_together(
         statistics = added(from_json(part.statistics) for part in parts)
     except (ValueError, KeyError, TypeError) as error:
         raise PartsError(f"its {PARTS_NAME} cannot be read ({error!r}). Write it anew with --replace.") from error
-    texts[CARD_NAME] = _card(texts, repo_id, statistics, reports)
-    return Bundle(whole, texts, {path: file for path, file in files.items() if path not in texts}, kept)
+    texts |= _rendered(texts, files if alone else {}, repo_id, statistics, reports)
+    files = {path: file for path, file in files.items() if path not in texts}
+    whole = replace(whole, files=_listed(texts, files))
+    texts[MANIFEST_NAME] = whole.to_json()
+    return Bundle(whole, texts, files, kept)
+
+
+def _listed(texts: Mapping[str, str], files: Mapping[str, Path]) -> dict[str, list[str]]:
+    """`Manifest.files` of a revision: but for the card, which its readers may edit there."""
+    found = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in texts.items()}
+    found |= {path: sha256_of(file) for path, file in files.items()}
+    return {path: [digest] for path, digest in found.items() if path not in (MANIFEST_NAME, CARD_NAME)}
 
 
 def _joined_manifest(shards: list[Shard], parts: list[Part]) -> Manifest:
@@ -209,14 +236,19 @@ def is_report(path: str) -> bool:
     return any(Path(path).match(glob) and path.count("/") == glob.count("/") for glob in REPORT_FILES)
 
 
-def _card(texts: dict[str, str], repo_id: str, statistics: Statistics, reports: Sequence[str]) -> str:
-    """Render the card from the small files alone: the shards of other parts are not here."""
+def _rendered(
+    texts: dict[str, str], files: dict[str, Path], repo_id: str, statistics: Statistics, reports: Sequence[str]
+) -> dict[str, str]:
+    """Render the card and what goes with it from the small files alone: the shards of other parts are not here."""
     with tempfile.TemporaryDirectory(prefix="s1-mmalign-card-") as name:
         folder = Path(name)
         for path, text in texts.items():
             (folder / path).write_text(text, encoding="utf-8")
+        for path, file in files.items():
+            (folder / path).parent.mkdir(exist_ok=True)
+            shutil.copyfile(file, folder / path)
         try:
-            return render_card(folder, repo_id, statistics, [(path.split("/")[1], path) for path in reports])
+            return render_files(folder, repo_id, statistics, [(path.split("/")[1], path) for path in reports])
         except FolderError as error:
             raise PartsError(str(error).replace(name + "/", "")) from error
 

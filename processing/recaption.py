@@ -22,6 +22,7 @@ from datasets import Dataset
 
 from s1_mmalign.builder.caption_columns import caption_columns, names_in
 from s1_mmalign.builder.folder_lock import locked
+from s1_mmalign.builder.listed_files import check_files, check_shards
 from s1_mmalign.builder.records import RECAPTION_COLUMNS
 from s1_mmalign.builder.shards import WORK_FOLDER, Manifest
 from s1_mmalign.processing.captioners.identity import ModelIdentity
@@ -80,6 +81,8 @@ def recaption_dataset(
     with locked(folder), _scratch(folder / WORK_FOLDER) as scratch:
         manifest = Manifest.load(folder)
         finish_replacement(folder, manifest)
+        check_files(folder, manifest)
+        check_shards(folder, manifest.shards, progress)
         chosen = select_rows(folder, manifest, options, caption_sets(folder, manifest), progress)
         names = caption_columns(options.column)
         rows, places = read_rows(folder, manifest, chosen, names, scratch, progress)

@@ -6,6 +6,9 @@
                 | COLUMN in (VALUE, …) and not in
                 | COLUMN contains 'x'  and not contains: a part of a text, or an element of a list
 
+Beside the dataset's columns there are `judgement` (good, bad, mixed), `judgement_prefers` and `judgement_note`: what
+people said of the row's caption in the gallery, null once that caption is replaced (`judged_rows`).
+
 A VALUE is a number or a text in quotes. As in SQL, a comparison with a column that is null holds neither as it stands
 nor under `not`. Nothing is executed but comparisons: an expression cannot do anything else.
 """

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from s1_mmalign.builder.caption_columns import caption_columns, features_with
 from s1_mmalign.builder.shards import Manifest, iter_tables
+from s1_mmalign.dataset_card.judged_rows import JUDGED_FEATURES, JudgedRows
 from s1_mmalign.processing.captioners.options import RecaptionOptions
 from s1_mmalign.processing.checks import ANY
 from s1_mmalign.processing.row_filter import RowFilter, parse_filter
@@ -38,6 +39,7 @@ def select_rows(
 
     Raises:
         FilterError: `where` does not fit the dataset.
+        FolderError: `where` asks for judgements, and there are none.
     """
     if options.where is None and not options.flagged:
         chosen = [np.arange(shard.rows) for shard in manifest.shards]
@@ -60,16 +62,21 @@ def _matching(
     sets: Sequence[str],
     progress: Callable[[str, int, int], None],
 ) -> Chosen:
-    rule = parse_filter(options.where, features_with(sets)) if options.where is not None else None
+    rule = parse_filter(options.where, features_with(sets) | JUDGED_FEATURES) if options.where is not None else None
+    judged = JudgedRows.load(folder) if rule and rule.columns & JUDGED_FEATURES.keys() else None
     flags = caption_columns(options.column)["recaption_flags"] if options.flagged else None
     if options.column and options.column not in sets:
         flags = None if not options.flagged else ""  # a new set of columns: no row has a flag in it
-    columns = {*(rule.columns if rule else ()), *([flags] if flags else ())} or {"image_path"}
+    columns = {*(rule.columns if rule else ()), *([flags] if flags else ())}
+    columns = (columns - JUDGED_FEATURES.keys()) | (judged.columns & features_with(sets).keys() if judged else set())
+    columns = columns or {"image_path"}
     chosen: Chosen = []
     looked = 0
     for shard in manifest.shards:
         masks = [np.zeros(0, bool)]
         for table in iter_tables(folder / shard.path, sorted(columns)):
+            if judged:
+                table = judged.joined(table, caption_columns(options.column)["recaption"])
             masks.append(_mask(table, rule, flags, options.flagged))
             looked += table.num_rows
             progress("selection", looked, manifest.rows)

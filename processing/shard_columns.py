@@ -6,8 +6,7 @@ of what is being replaced lies on disk before the rename, so that a kill between
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,14 +17,16 @@ import pyarrow.parquet as pq
 from datasets import Dataset
 
 from s1_mmalign.builder.caption_columns import names_in, schema_with
+from s1_mmalign.builder.folder_lock import locked
+from s1_mmalign.builder.listed_files import check_shards, is_whole
 from s1_mmalign.builder.records import SCORE_COLUMNS
+from s1_mmalign.builder.sealed_json import SealError, seal, unseal
 from s1_mmalign.builder.shards import (
     SCHEMA,
     WORK_FOLDER,
     Manifest,
     Shard,
     iter_tables,
-    sha256_of,
     write_atomically,
     write_shard,
 )
@@ -86,17 +87,35 @@ def _in_order(manifest: Manifest, rows: int) -> Places:
     return places
 
 
+def settle(folder: Path) -> None:
+    """`finish_replacement` for those who only read: nothing is done where no run was killed.
+
+    Raises:
+        FolderError: another process works in the folder.
+    """
+    if (folder / WORK_FOLDER / NOTE_NAME).is_file():
+        with locked(folder):
+            finish_replacement(folder, Manifest.load(folder))
+
+
 def finish_replacement(folder: Path, manifest: Manifest) -> None:
     """Bring the manifest up to date where a run was killed between putting a shard in place and saying so."""
     note = folder / WORK_FOLDER / NOTE_NAME
     if note.is_file():
-        new = Shard(**json.loads(note.read_text(encoding="utf-8")))
-        path = folder / new.path
-        if path.is_file() and path.stat().st_size == new.bytes and sha256_of(path) == new.sha256:
+        new = _noted(note)
+        if new is not None and is_whole(folder, new):
             manifest.shards = [new if shard.path == new.path else shard for shard in manifest.shards]
             manifest.save(folder)
         note.unlink()
     (folder / WORK_FOLDER / STAGED_NAME).unlink(missing_ok=True)
+
+
+def _noted(note: Path) -> Shard | None:
+    """The shard that a note tells of, None where the note is damaged: the check of the shards tells then."""
+    try:
+        return Shard(**unseal(note.read_bytes()))
+    except (SealError, TypeError):
+        return None
 
 
 def _concerns(part: pa.Table) -> bool:
@@ -127,12 +146,27 @@ class _NewValues:
 def _replace(folder: Path, manifest: Manifest, index: int, new_values: _NewValues) -> Shard:
     """Write one shard anew, put it in place, and save the manifest."""
     old = manifest.shards[index]
-    staged, note = folder / WORK_FOLDER / STAGED_NAME, folder / WORK_FOLDER / NOTE_NAME
     sets = set(names_in(pq.read_schema(folder / old.path).names)) | set(names_in(new_values.names.values()))
     schema = schema_with(sets) if sets else SCHEMA
-    written = write_shard(staged, _merged(folder / old.path, new_values, schema), schema)
+    return put_in_place(folder, manifest, index, _merged(folder / old.path, new_values, schema), schema)
+
+
+def put_in_place(folder: Path, manifest: Manifest, index: int, tables: Iterable[pa.Table], schema: pa.Schema) -> Shard:
+    """Write a shard of other content in the place of one, and save the manifest.
+
+    Args:
+        folder: the dataset folder, locked by the caller.
+        manifest: of the folder; it is brought up to date.
+        index: of the shard in the manifest.
+        tables: the shard's new rows.
+        schema: of the rows.
+    """
+    old = manifest.shards[index]
+    check_shards(folder, [old])  # its images are copied: what is wrong with them would be vouched for from now on
+    staged, note = folder / WORK_FOLDER / STAGED_NAME, folder / WORK_FOLDER / NOTE_NAME
+    written = write_shard(staged, tables, schema)
     new = Shard(old.path, *written, old.source, old.licence_class, old.split)
-    write_atomically(note, json.dumps(asdict(new)))
+    write_atomically(note, seal(asdict(new)))
     staged.replace(folder / old.path)
     manifest.shards[index] = new
     manifest.save(folder)

@@ -20,15 +20,20 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import HTTPError
 
 from s1_mmalign.builder.caption_columns import features_with, names_in, schema_with
+from s1_mmalign.builder.folder_lock import reading
 from s1_mmalign.builder.records import DROP_REASONS
 from s1_mmalign.builder.shards import DROPS_NAME, MANIFEST_NAME, FolderError, Manifest, Shard
+from s1_mmalign.builder.tombstones import REMOVED_NAME
 from s1_mmalign.dataset_card.card import CARD_NAME
 from s1_mmalign.processing.publish_remote import MAIN, Remote, Repository, explained
 from s1_mmalign.processing.retry import RetryPolicy
+from s1_mmalign.processing.shard_columns import settle
 from s1_mmalign.processing.verify_card import check_card
 from s1_mmalign.processing.verify_files import FolderFiles, RepositoryFiles, ShardFiles, downloaded
+from s1_mmalign.processing.verify_removed import check_removed
 from s1_mmalign.processing.verify_report import Problem, VerifyReport
 from s1_mmalign.processing.verify_rows import Ids, check_rows
+from s1_mmalign.processing.verify_work import check_listed, check_work
 
 __all__ = ["Problem", "VerifyReport", "verify_folder", "verify_repository"]
 
@@ -43,7 +48,10 @@ SAMPLE_SEED = 0
 
 
 def verify_folder(
-    folder: Path, images: Images = "all", progress: Progress = lambda what, done, total: None
+    folder: Path,
+    images: Images = "all",
+    progress: Progress = lambda what, done, total: None,
+    work: bool = True,
 ) -> VerifyReport:
     """Check a dataset folder and return what was found; the data being wrong raises nothing.
 
@@ -51,14 +59,21 @@ def verify_folder(
         folder: the dataset folder.
         images: how many images to decode.
         progress: called with ("bytes", read, of all shards).
+        work: check what the stages keep for themselves (units, journals), too.
 
     Raises:
-        FolderError: no dataset folder, or a manifest that cannot be read.
+        FolderError: no dataset folder, a manifest that cannot be read, or another process writes in the folder.
         ValueError: `images` is neither "all" nor a number of 0 or more.
     """
     _check_number(images)
-    manifest = Manifest.load(folder)
-    return _verify(folder, manifest, FolderFiles(folder), images, progress)
+    Manifest.load(folder)
+    settle(folder)
+    with reading(folder):
+        manifest = Manifest.load(folder)
+        report = _verify(folder, manifest, FolderFiles(folder), images, progress)
+        if work:
+            check_work(folder, report)
+    return report
 
 
 def verify_repository(
@@ -106,9 +121,11 @@ def _small_files(repository: Repository, remote: Remote, folder: Path) -> Path:
     """Download what lies beside the shards."""
     if MANIFEST_NAME not in remote.paths:
         raise FolderError(f"{repository.repo_id}: no dataset that `s1-mmalign push` wrote ({MANIFEST_NAME} is missing)")
-    for name in (MANIFEST_NAME, DROPS_NAME, CARD_NAME):
-        if name in remote.paths:
-            (folder / name).write_bytes(repository.read(name, remote.commit))
+    (folder / MANIFEST_NAME).write_bytes(repository.read(MANIFEST_NAME, remote.commit))
+    names = {DROPS_NAME, CARD_NAME, REMOVED_NAME, *Manifest.load(folder).files}
+    for name in sorted(names & set(remote.paths)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(repository.read(name, remote.commit))
     return folder
 
 
@@ -136,6 +153,8 @@ def _verify(folder: Path, manifest: Manifest, files: ShardFiles, images: Images,
         report.add(path, "image_path is in more than one row")
     _check_papers(manifest, None if unread else len(seen.papers), report)
     _check_ledger(folder, manifest, report)
+    check_listed(folder, manifest, report)
+    check_removed(folder, files, manifest, report)
     return report
 
 

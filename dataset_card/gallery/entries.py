@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import random
 import warnings
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +20,12 @@ from PIL import Image
 from s1_mmalign.builder.records import DISCIPLINES, LICENCE_CLASSES, RECAPTION_COLUMNS, SOURCES
 from s1_mmalign.builder.shards import FolderError, Manifest, iter_tables
 from s1_mmalign.dataset_card.gallery.marks import mark_claims, mark_references
+from s1_mmalign.dataset_card.judgements import text_mark
 
 MAX_CONTEXTS = 6
 """Citing paragraphs shown of one row."""
+THREADS = min(8, os.cpu_count() or 1)
+"""That make the small pictures."""
 _LABELLED = {"source": SOURCES, "discipline": DISCIPLINES, "licence_class": LICENCE_CLASSES}
 
 
@@ -68,9 +74,20 @@ def read_entries(folder: Path, places: Sequence[Place], columns: Sequence[str], 
     wanted: dict[str, list[int]] = {}
     for place in places:
         wanted.setdefault(place.shard, []).append(place.row)
-    for shard, rows in wanted.items():
-        for row in _rows(folder / shard, rows, columns):
-            yield Entry(_data(row, columns), thumbnail((row["image"] or {}).get("bytes"), side))
+    rows = (row for shard, places in wanted.items() for row in _rows(folder / shard, places, columns))
+    with ThreadPoolExecutor(THREADS) as pool:  # Pillow lets go of the interpreter while it decodes and encodes
+        waiting: deque[tuple[dict[str, Any], Future[str]]] = deque()
+        for row in rows:
+            picture = pool.submit(thumbnail, (row.pop("image") or {}).get("bytes"), side)
+            waiting.append((_data(row, columns), picture))
+            if len(waiting) > 2 * THREADS:
+                yield _entry(*waiting.popleft())
+        while waiting:
+            yield _entry(*waiting.popleft())
+
+
+def _entry(data: dict[str, Any], picture: Future[str]) -> Entry:
+    return Entry(data, picture.result())
 
 
 def thumbnail(data: bytes | None, side: int) -> str:
@@ -82,13 +99,21 @@ def thumbnail(data: bytes | None, side: int) -> str:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data)) as image:
                 image.draft("RGB", (side, side))
-                small = image.convert("RGB")
-        small.thumbnail((side, side), Image.Resampling.LANCZOS)
+                small = _on_white(image)
+        small.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return ""
     out = io.BytesIO()
-    small.save(out, "WEBP", quality=62, method=4)
+    small.save(out, "WEBP", quality=62, method=2)
     return "data:image/webp;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """A picture without transparency: figures are drawn for white paper, and black lines would vanish on black."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    drawn = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", drawn.size, "white"), drawn).convert("RGB")
 
 
 def _rows(path: Path, rows: Sequence[int], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -124,6 +149,7 @@ def _data(row: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:
                 "marks": mark_claims(row[name], known) if row[name] else [],
                 "flags": row.get(f"{name}_flags") or [],
                 "model": row.get(f"{name}_model"),
+                "mark": text_mark(row[name]),
             }
             for name in columns
         },

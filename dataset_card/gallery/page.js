@@ -38,7 +38,8 @@ function sidesOf(id) {
 }
 function judge(id, change) {
   const item = { row: id, columns: about.columns, verdict: null, prefers: null, note: "", ...judgements.get(id), ...change,
-    judge: $("judge").value.trim() || "anonymous", time: new Date().toISOString(), dataset: about.dataset, blind: about.blind };
+    judge: $("judge").value.trim() || "anonymous", time: new Date().toISOString(), dataset: about.dataset, blind: about.blind,
+    texts: Object.fromEntries(about.columns.map((name) => [name, rowAt(positions.get(id)).captions[name].mark])) };
   judgements.set(id, item);
   remember();
   if (served) {
@@ -85,6 +86,9 @@ options($("discipline"), distinct(about.index.map((item) => item.d)), "all");
 options($("flag"), ["any flag", "no flag", ...distinct(about.index.flatMap((item) => item.f))], "all");
 options($("verdict"), pair ? ["none yet", "judged"] : ["none yet", "judged", "good", "bad"], "all");
 options($("score"), distinct(about.index.flatMap((item) => Object.keys(item.n))), "any");
+// What no row has is no filter.
+if ($("score").options.length === 1) for (const name of ["score", "least", "most"]) $(name).closest("label").hidden = true;
+if ($("flag").options.length === 3) $("flag").closest("label").hidden = true;
 let shown = [];
 function fits(item, i, words) {
   const flag = $("flag").value, verdict = $("verdict").value, score = $("score").value, own = judgements.get(item.id);

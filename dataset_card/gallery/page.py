@@ -23,6 +23,8 @@ from s1_mmalign.dataset_card.gallery.entries import Entry, choose_rows, read_ent
 
 BLOCK_ROWS = 50
 """Rows that lie in one block of the page; a block is parsed when one of its rows is shown."""
+SIDE, SMALL_SIDE, MANY_ROWS = 560, 360, 1000
+"""Pixels of a picture's longer side on a page of few rows and of many; with `--serve` a click shows it in full size."""
 _HERE = Path(__file__).parent
 
 
@@ -37,12 +39,12 @@ class GalleryOptions:
     """The caption columns to judge; with two, they stand side by side."""
     blind: bool = False
     """With two columns: which is which is not shown, and the sides change at random from row to row."""
-    picture_side: int = 560
-    """Pixels of a picture's longer side."""
+    picture_side: int | None = None
+    """Pixels of a picture's longer side; None: 560, and 360 on a page of more than 1,000 rows."""
 
     def __post_init__(self) -> None:
         """Reject what cannot be meant."""
-        if self.limit < 1 or self.picture_side < 16:
+        if self.limit < 1 or (self.picture_side is not None and self.picture_side < 16):
             raise ValueError(f"limit={self.limit}, picture_side={self.picture_side}: at least 1 row and 16 pixels")
         if not 1 <= len(self.columns) <= 2 or len(set(self.columns)) != len(self.columns):
             raise ValueError(f"columns={self.columns!r}: one caption column, or two different ones")
@@ -62,7 +64,8 @@ def write_gallery(
     places = choose_rows(manifest, options.limit, options.seed)
     if not places:
         raise FolderError(f"{folder}: a dataset without rows; there is nothing to show.")
-    entries = read_entries(folder, places, options.columns, options.picture_side)
+    side = options.picture_side or (SMALL_SIDE if len(places) > MANY_ROWS else SIDE)
+    entries = read_entries(folder, places, options.columns, side)
     about = {
         "dataset": folder.resolve().name,
         "fingerprint": sha256_of(folder / MANIFEST_NAME)[:16],

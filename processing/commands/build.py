@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,6 +74,10 @@ def build(
         list[Path] | None,
         typer.Option(help="A list of arXiv ids, DOIs, sha256 or perceptual hashes, one a line, to leave out."),
     ] = None,
+    removed: Annotated[
+        list[Path] | None,
+        typer.Option(help="A list of papers to leave out for good: a removed.jsonl, or `PAPER REASON` lines."),
+    ] = None,
     on_bad_tar: Annotated[
         str, typer.Option(help="A bulk tar that breaks off or is not the manifest's: error, or skip it.")
     ] = "error",
@@ -106,6 +111,7 @@ def build(
     from s1_mmalign.builder.formats.latex import LatexOptions
     from s1_mmalign.builder.formats.pdf import PdfOptions
     from s1_mmalign.builder.images import ImageOptions
+    from s1_mmalign.builder.inputs import build_results
     from s1_mmalign.builder.options import BuildOptions, DeduplicateOptions, ExtractOptions
 
     kind, _, of_release = (source or "").partition("-")
@@ -130,6 +136,7 @@ def build(
             near_scope=near_scope,  # type: ignore[arg-type]
         ),
         evaluation_sets=tuple(evaluation_set or ()),
+        removed=tuple(removed or ()),
         on_bad_tar=on_bad_tar,  # type: ignore[arg-type]
         refresh_metadata=not keep_metadata,
         engine=engine,  # type: ignore[arg-type]
@@ -145,22 +152,25 @@ def build(
         raise ValueError("--out: name the dataset folder to make (or use --explain to look at a paper)")
     with Progress() as progress:
         manifest = build_dataset(options, out, progress)
-    finish_stage(out, "build", options, {"papers": manifest.papers, "rows": manifest.rows, "drops": manifest.drops})
+    finish_stage(out, "build", options, build_results(manifest))
     say_built(manifest, out)
     if send_to:
         from s1_mmalign.builder.mirror import send_dataset
+        from s1_mmalign.builder.sources.locations import shown_url
 
         with Progress() as progress:
             sent = send_dataset(out, send_to, options.storage, progress)
-        print(f"{send_to}: {sent} files sent.")
+        print(f"{shown_url(send_to)}: {sent} files sent.")
 
 
 def _explain(options: BuildOptions) -> None:
     from s1_mmalign.builder.build import known_packages
-    from s1_mmalign.builder.explain import explain_package
+    from s1_mmalign.builder.explain import explain
+    from s1_mmalign.builder.workers import worker_pool
 
-    for package in known_packages(options).packages:
-        print("\n".join(explain_package(package, options.extract)), end="\n\n")
+    with worker_pool(replace(options, workers=1)) as pool:  # confined as for a build
+        for package in known_packages(options).packages:
+            print("\n".join(explain(package, pool.submit(package, keep_figures=True).result())), end="\n\n")
 
 
 def say_built(manifest: Manifest, out: Path) -> None:

@@ -1,4 +1,4 @@
-"""`s1-mmalign evaluate` and `s1-mmalign card`: what the pairs are worth, and what is said of them."""
+"""`s1-mmalign evaluate`: what the pairs are worth."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from s1_mmalign.processing.commands.stages import Dataset, finish_stage
 from s1_mmalign.processing.progress import Progress
 
 DEFAULTS = EvaluateOptions()
+SCORES = ("grounding", "clip_score", "pseudo_perplexity")
 
 
 def evaluate(
@@ -80,33 +81,24 @@ def evaluate_folder(dataset: Path, options: EvaluateOptions) -> None:
         return
     with Progress() as progress:
         report = evaluate_dataset(dataset, options, progress)
-    finish_stage(dataset, "evaluate", options, _results(report))
+    finish_stage(dataset, "evaluate", options, evaluate_results(dataset, options, report))
     for line in summary_lines(report):
         print(line)
 
 
-def _results(report: dict[str, Any]) -> dict[str, Any]:
-    """What the recipe notes of a report: how many rows, and which scores there are."""
-    scores = ("grounding", "clip_score", "pseudo_perplexity")
-    rows = {name: report["dataset"][name] for name in ("rows", "rows_with_recaption")}
-    return rows | {"sample": report["sample"]["rows"], "measured": [n for n in scores if report[n]["measured"]]}
+def evaluate_results(dataset: Path, options: EvaluateOptions, report: dict[str, Any]) -> dict[str, Any]:
+    """Return what the recipe records of a report: how many rows, which scores by which models, and what was written."""
+    from s1_mmalign.builder.shards import sha256_of
+    from s1_mmalign.dataset_card.recipe import shard_hashes
+    from s1_mmalign.eval.report import REPORT_NAME
 
-
-def card(
-    dataset: Dataset,
-    pretty_name: Annotated[str | None, typer.Option(help="The dataset's name as people read it.")] = None,
-    contact: Annotated[str | None, typer.Option(help="Who answers requests for removal.")] = None,
-) -> None:
-    """Write the dataset's card (README.md), every number computed from the folder.
-
-    The stages do it themselves; run it to set a name or a contact, or after a change by hand.
-
-    \b
-    Example:
-      s1-mmalign card my-dataset --pretty-name "Figures of solid-state physics"
-    """
-    from s1_mmalign.dataset_card.card import CardOptions, write_card
-
-    given = {"pretty_name": pretty_name, "contact": contact}
-    chosen = {name: value for name, value in given.items() if value is not None}
-    print(write_card(dataset, CardOptions(**chosen) if chosen else None))
+    measured = [name for name in SCORES if report[name]["measured"]]
+    models = {name: report[name]["model"] for name in measured if "model" in report[name]}
+    files = {name: sha256_of(dataset / name) for name in [REPORT_NAME, *report["plots"]["files"]]}
+    return {
+        **{name: report["dataset"][name] for name in ("rows", "rows_with_recaption")},
+        "sample": report["sample"]["rows"],
+        "measured": measured,
+        "models": models,
+        "sha256": files | (shard_hashes(dataset) if options.write_columns else {}),
+    }

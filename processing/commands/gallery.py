@@ -20,7 +20,9 @@ def gallery(
     seed: Annotated[int, typer.Option(help="Of the draw, and of the sides with --blind.")] = 0,
     columns: Annotated[str, typer.Option(help="Caption columns to judge: one, or two side by side.")] = "recaption",
     blind: Annotated[bool, typer.Option("--blind", help="Two columns: hide which is which, change sides.")] = False,
-    picture_side: Annotated[int, typer.Option(help="Pixels of a picture's longer side.")] = 560,
+    picture_side: Annotated[
+        int | None, typer.Option(help="Pixels of a picture's longer side [560; over 1,000 rows 360].")
+    ] = None,
     serve: Annotated[bool, typer.Option("--serve", help="Serve it on 127.0.0.1 until Ctrl-C.")] = False,
     port: Annotated[int, typer.Option(help="With --serve: the port; 0: any that is free.")] = 0,
     judgements: Annotated[

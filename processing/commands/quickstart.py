@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
+from s1_mmalign.builder.funnel import FOLDER as BUILD_REPORT
 from s1_mmalign.builder.shards import Manifest
+from s1_mmalign.processing.commands.gallery import PAGE_NAME, gallery
 
+PLOTS = ("plots", BUILD_REPORT)
 OPEN_IT = """
 Open it:
 
@@ -21,7 +24,7 @@ Open it:
 def quickstart(
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to make.")] = Path("s1-mmalign-quickstart"),
 ) -> None:
-    """Build, recaption, evaluate and describe a dataset from the sample papers. Needs no GPU, model or network.
+    """Build, recaption, evaluate, describe and show a dataset of the sample papers. Needs no GPU, model or network.
 
     \b
     Example:
@@ -43,7 +46,20 @@ def quickstart(
     evaluate_folder(out, EvaluateOptions())
     _title("verify", "every shard, row and image")
     verify(str(out))
-    print(f"\nThe dataset: {out}\nIts card:    {out / 'README.md'}\nIts report:  {out / 'report.json'}")
+    _title("gallery", "every row on a page, to look at and to judge")
+    gallery(out)
+    _tell(out)
+
+
+def _tell(out: Path) -> None:
+    """Say what there is now, and how to open it."""
+    plots = sorted(path.relative_to(out).as_posix() for folder in PLOTS for path in (out / folder).glob("*.png"))
+    print(f"""
+The dataset: {out}
+Its card:    {out / "README.md"}
+Its report:  {out / "report.json"}
+Its plots:   {", ".join(plots) or "none: matplotlib is not installed"}
+Its gallery: {out / PAGE_NAME} (open it in a browser)""")
     if Manifest.load(out).rows:
         print(OPEN_IT.format(folder=str(out)))
 

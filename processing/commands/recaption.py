@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,9 @@ from s1_mmalign.processing.checks import FLAGS, parse_flags
 from s1_mmalign.processing.commands.stages import Dataset, finish_stage
 from s1_mmalign.processing.progress import Progress
 from s1_mmalign.processing.run_status import JsonLog, RunStatus
+
+if TYPE_CHECKING:
+    from s1_mmalign.processing.recaption_summary import RecaptionSummary
 
 DEFAULTS = RecaptionOptions()
 WHO = "; ".join(f"{name}: {entry.summary}" for name, entry in CAPTIONERS.items())
@@ -156,13 +159,26 @@ def recaption_folder(dataset: Path, options: RecaptionOptions, log_json: Path | 
             raise
         if log is not None:
             log.event("end", seconds=round(summary.seconds, 3), **summary.results(), asked=summary.asked)
-    finish_stage(dataset, _stage_name(options), options, summary.results())
+    finish_stage(dataset, stage_name(options), options, recaption_results(dataset, options, summary))
     for line in summary.lines():
         print(line)
     return summary.failed
 
 
-def _stage_name(options: RecaptionOptions) -> str:
+def recaption_results(dataset: Path, options: RecaptionOptions, summary: RecaptionSummary) -> dict[str, Any]:
+    """Return what the recipe records: how it went, the whole prompt, and the shards that came out."""
+    from s1_mmalign.dataset_card.recipe import shard_hashes
+    from s1_mmalign.processing.captioners.registry import captioner_class
+    from s1_mmalign.processing.prompt import load_template
+
+    template: dict[str, Any] | None = None
+    if captioner_class(options.captioner).uses_prompt:
+        used = load_template(options.prompt, options.context_tokens)
+        template = {**asdict(used), "sha256": used.prompt_hash}
+    return {**summary.results(), "template": template, "sha256": shard_hashes(dataset)}
+
+
+def stage_name(options: RecaptionOptions) -> str:
     """Name the entry in the recipe: a further set of captions, or a part of the rows, replaces no whole run's."""
     part = options.where is not None or options.flagged or options.sample is not None or options.limit is not None
     return "recaption" + (f"_{options.column}" if options.column else "") + ("_part" if part else "")

@@ -13,8 +13,10 @@ Dataset = Annotated[Path, typer.Argument(metavar="DATASET", help="The dataset fo
 
 def finish_stage(folder: Path, stage: str, options: object, results: Mapping[str, Any]) -> None:
     """Record a stage in `recipe.json` and render the card from what the folder holds now."""
+    from s1_mmalign.builder.folder_lock import locked
     from s1_mmalign.dataset_card.card import write_card
     from s1_mmalign.dataset_card.recipe import record_stage
 
-    record_stage(folder, stage, options, results)
-    write_card(folder)
+    with locked(folder):
+        record_stage(folder, stage, options, results)
+        write_card(folder)

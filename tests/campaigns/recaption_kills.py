@@ -47,8 +47,7 @@ class Campaign:
         rows = [figure_row(index) for index in range(chosen.rows)]
         self.folder = write_dataset(work / "dataset", rows, shards=8, group_rows=50)
         self.kills = {"run": 0, "worker": 0, "engine": 0}
-        self.most_again = 0
-        self.asked_again = 0
+        self.most_open = 0
 
     def run(self) -> dict[str, int]:
         """Kill runs until there were enough kills, then let one end; return what its summary says."""
@@ -119,10 +118,9 @@ class Campaign:
         everybody = asked(self.log)
         again = {name_of(sample) for sample in everybody[before:]} & known
         assert not again, f"rows of the journal were asked for again: {again}"
-        repeated = len(everybody) - len(set(everybody))
-        self.most_again = max(self.most_again, repeated - self.asked_again)
-        self.asked_again = repeated
-        assert self.most_again <= IN_FLIGHT * self.chosen.workers
+        unanswered = {name_of(sample) for sample in everybody[before:]} - now
+        self.most_open = max(self.most_open, len(unanswered))
+        assert self.most_open <= IN_FLIGHT * self.chosen.workers, "a kill costs the answers that are under way, no more"
         print(f"{sum(self.kills.values())} kills, {len(now)} rows journaled", file=sys.stderr, flush=True)
 
 
@@ -158,10 +156,11 @@ def main() -> None:
             started = time.monotonic()
             last = campaign.run()
             campaign.check()
-        requests = len(asked(campaign.log))
+        everybody = asked(campaign.log)
+        again = len(everybody) - len(set(everybody))
         print(
             f"{chosen.rows} rows, {chosen.workers} workers, killed: {campaign.kills}; each row once; "
-            f"{requests} requests, {campaign.asked_again} of them again, at most {campaign.most_again} after one kill; "
+            f"{len(everybody)} requests, {again} of them again; unanswered at most {campaign.most_open} at one kill; "
             f"the last run: {last}; {time.monotonic() - started:.0f} s"
         )
 

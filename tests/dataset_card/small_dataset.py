@@ -15,6 +15,7 @@ from PIL import Image
 
 from s1_mmalign.builder.records import LICENCE_CLASSES, SOURCES, Drop
 from s1_mmalign.builder.shards import DROPS_NAME, SCHEMA, Manifest, Shard, write_shard
+from s1_mmalign.processing.journal import Entry, encode
 
 CC_BY = "http://creativecommons.org/licenses/by/4.0/"
 ARXIV = "http://arxiv.org/licenses/nonexclusive-distrib/1.0/"
@@ -105,5 +106,5 @@ def make_folder(
     papers = {"in": with_rows + dropped, "with_rows": with_rows, "dropped": dropped}
     Manifest(shards, papers, dict(counts)).save(folder)
     (folder / ".s1-mmalign" / "journal").mkdir(parents=True, exist_ok=True)
-    (folder / ".s1-mmalign" / "journal" / "0.jsonl").write_text("private\n", encoding="utf-8")
+    (folder / ".s1-mmalign" / "journal" / "0.jsonl").write_bytes(encode(Entry("0" * 32, "private", "private")))
     return folder

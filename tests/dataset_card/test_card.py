@@ -24,9 +24,9 @@ def folder(tmp_path):
     return make_folder(tmp_path / "dataset")
 
 
-def elsewhere(code, tmp_path, *arguments):
-    """Run code in a process that knows nothing of this project, offline, with a cache of its own."""
-    guard = "\nimport sys\nassert not any(name.startswith('s1_mmalign') for name in sys.modules)\n"
+def elsewhere(code, tmp_path, *arguments, guard=True):
+    """Run code in a process that (with `guard`) knows nothing of this project, offline, with a cache of its own."""
+    check = "\nimport sys\nassert not any(name.startswith('s1_mmalign') for name in sys.modules)\n" if guard else ""
     environment = {
         "HF_HOME": str(tmp_path / "hf"),
         "HF_HUB_OFFLINE": "1",
@@ -34,7 +34,7 @@ def elsewhere(code, tmp_path, *arguments):
         "HOME": str(tmp_path),
     }
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code) + guard, *map(str, arguments)],
+        [sys.executable, "-c", textwrap.dedent(code) + check, *map(str, arguments)],
         capture_output=True, text=True, env=environment, cwd=tmp_path, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -97,9 +97,21 @@ def test_datasets_loads_every_config_streaming_and_not_without_this_project(fold
 def test_every_example_on_the_card_runs_as_it_stands(folder, tmp_path):
     make_folder(folder, [recaptioned(one) for one in default_rows()])
     examples = re.findall(r"```python\n(.*?)```", body(folder), flags=re.DOTALL)
-    assert len(examples) == 5
     assert all("path/to/this/folder" in example for example in examples)
-    elsewhere("\n".join(examples).replace("path/to/this/folder", str(folder)), tmp_path)
+    own = [example for example in examples if "s1_mmalign" in example]
+    assert (len(examples), len(own)) == (7, 2)
+    plain = "\n".join(example for example in examples if example not in own)
+    elsewhere(plain.replace("path/to/this/folder", str(folder)), tmp_path)
+    pytest.importorskip("torchdata", reason="torchdata is not installed")
+    ours = "\n".join(own).replace("path/to/this/folder", str(folder)) + "\nassert len(batch) == len(texts) == 16\n"
+    elsewhere(ours, tmp_path, guard=False)
+
+
+def test_the_examples_name_the_repository_that_the_options_name(folder):
+    text = write_card(folder, CardOptions(repo_id="me/figures")).read_text(encoding="utf-8")
+    assert 'load_dataset("me/figures", "arxiv"' in text
+    assert 'training_stream("me/figures"' in text
+    assert "path/to" not in text
 
 
 def test_the_hub_reads_the_yaml(folder):
@@ -192,7 +204,11 @@ def test_the_card_shows_the_report_and_says_what_was_not_measured(folder):
     make_folder(folder, [recaptioned(one) for one in default_rows()])
     evaluate_dataset(folder, EvaluateOptions(clip_model=None, perplexity_model=None, resamples=20, plots=False))
     quality = section(folder, "Quality")
-    assert "20 of 20 rows have a recaption (tiny/model: 20)" in quality
+    assert "measured on 20 rows of 16 papers" in quality
+    assert cells(quality, "length, characters")[0] == "20"
+    assert re.search(r"\| 4-grams that are not the paper's \| 20 \| .* \| .* % \[.*, .*\] \|", quality)  # its interval
+    assert "recaption, cut: relative change [95 %]" in quality  # the controls
+    assert "recaption, another paper" in quality
     assert "CLIPScore: not measured" in quality
     assert "have changed since" not in quality
     make_folder(folder, [recaptioned(one, "other/model") for one in default_rows()])

@@ -1,9 +1,12 @@
 """The gallery's page: which rows, what is marked, and that nothing of a paper can act in it."""
 
+import base64
+import io
 import json
 import re
 
 import pytest
+from PIL import Image
 
 from s1_mmalign.builder.shards import FolderError, Manifest
 from s1_mmalign.dataset_card.gallery.entries import choose_rows, thumbnail
@@ -96,6 +99,15 @@ def test_an_image_that_cannot_be_read_leaves_its_row_on_the_page(tmp_path) -> No
     broken = row(1, image={"bytes": picture(1)[:60], "path": "a.png"})
     write_gallery(make_folder(tmp_path / "d", [broken]), tmp_path / "g.html", GalleryOptions())
     assert data_of((tmp_path / "g.html").read_text("utf-8"), "pictures") == [""]
+
+
+def test_a_transparent_figure_is_shown_on_white() -> None:
+    stream = io.BytesIO()
+    figure = Image.new("RGBA", (40, 40), (0, 0, 0, 0))
+    figure.paste((0, 0, 0, 255), (10, 10, 20, 20))
+    figure.save(stream, "PNG")
+    with Image.open(io.BytesIO(base64.b64decode(thumbnail(stream.getvalue(), 40).partition(",")[2]))) as shown:
+        assert min(shown.convert("L").getpixel((35, 35)), 255 - shown.convert("L").getpixel((15, 15))) > 200
 
 
 def test_a_column_that_is_not_there_is_named(tmp_path) -> None:

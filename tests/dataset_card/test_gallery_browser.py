@@ -63,6 +63,11 @@ def test_rows_show_as_text_with_their_marks_and_pictures(page) -> None:
     assert page.evaluate("document.querySelector('article img').naturalWidth") > 0
 
 
+def test_what_no_row_has_is_no_filter(page) -> None:
+    assert page.locator("#flag").is_visible()
+    assert not page.locator("#score").is_visible()
+
+
 def test_filters_and_search_leave_the_rows_that_fit(page) -> None:
     page.select_option("#source", "biorxiv")
     assert count(page) == "8 of 20"
@@ -94,6 +99,7 @@ def test_keys_judge_rows_and_the_file_holds_the_judgements(page, tmp_path) -> No
         ("bad", "", "ann"),
         (None, "axis cut off", "ann"),
     ]
+    assert all(len(line["texts"]["recaption"]) == 16 for line in lines)  # which text it was
     page.reload()
     page.wait_for_selector("article.good")  # kept by the browser
 

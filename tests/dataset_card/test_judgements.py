@@ -10,6 +10,7 @@ from s1_mmalign.dataset_card.judgements import (
     check_judgement,
     cohen_kappa,
     judgement_summary,
+    krippendorff_alpha,
     load_judgements,
     wilson_interval,
 )
@@ -73,6 +74,7 @@ def test_shares_come_with_wilson_intervals_and_preferences_without_ties() -> Non
             "columns": ["recaption", "recaption_b"],
             "wins": {"recaption": 6, "recaption_b": 2},
             "ties": 1,
+            "blind": 0,
             "interval": pytest.approx(list(wilson_interval(6, 8))),
         }
     ]
@@ -85,9 +87,23 @@ def test_agreement_is_kappa_over_the_rows_that_both_judged() -> None:
         said(str(n), judge, verdict=pair[k]) for n, pair in enumerate(words) for k, judge in enumerate(("ann", "bob"))
     ]
     items.append(said("alone", verdict="good"))
-    assert judgement_summary(items)["agreement"] == [
-        {"judges": ["ann", "bob"], "rows": 50, "kappa": pytest.approx(0.4)}
+    summary = judgement_summary(items)
+    assert summary["agreement"] == [{"judges": [1, 2], "rows": 50, "kappa": pytest.approx(0.4)}]
+    assert "ann" not in json.dumps(summary)  # it is published: judges are numbered
+
+
+def test_alpha_is_that_of_krippendorffs_own_example() -> None:
+    observers = [
+        "1 2 3 3 2 1 4 1 2 . . .",
+        "1 2 3 3 2 2 4 1 2 5 . 3",
+        ". 3 3 3 2 3 4 2 2 5 1 .",
+        "1 2 3 3 2 4 4 1 2 5 1 .",
     ]
+    units = [[value for value in unit if value != "."] for unit in zip(*map(str.split, observers), strict=True)]
+    assert krippendorff_alpha(units) == pytest.approx(0.743, abs=5e-4)  # Krippendorff 2011, section C
+    assert krippendorff_alpha([["good", "good"], ["bad", "bad"], ["good"]]) == 1
+    assert krippendorff_alpha([["good"], ["bad"]]) is None
+    assert krippendorff_alpha([["good", "good"]]) is None
 
 
 def test_no_trials_say_nothing_and_one_sided_judges_have_no_kappa() -> None:

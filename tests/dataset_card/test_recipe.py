@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from s1_mmalign.builder.shards import FolderError
-from s1_mmalign.dataset_card.recipe import code_sha256, load_recipe, record_stage
+from s1_mmalign.dataset_card.recipe import code_sha256, load_recipe, readable, record_stage
 
 
 @dataclass
@@ -65,10 +65,21 @@ def test_an_object_that_knows_its_recipe_is_asked_for_it(tmp_path):
 
 
 def test_stages_stand_in_the_order_of_the_way_and_a_second_run_replaces_the_first(tmp_path):
-    for name, rows in (("evaluate", 1), ("build", 1), ("mine", 1), ("recaption", 1), ("build", 2)):
+    names = ("evaluate", "build", "mine", "recaption_qwen", "recaption", "build")
+    for rows, name in enumerate(names):
         record_stage(tmp_path, name, {}, {"rows": rows})
-    assert [entry["stage"] for entry in load_recipe(tmp_path)["stages"]] == ["build", "recaption", "evaluate", "mine"]
-    assert stage(tmp_path, "build")["results"] == {"rows": 2}
+    stages = [entry["stage"] for entry in load_recipe(tmp_path)["stages"]]
+    assert stages == ["build", "recaption", "recaption_qwen", "evaluate", "mine"]
+    assert stage(tmp_path, "build")["results"] == {"rows": 5}
+
+
+def test_a_page_shows_a_stage_without_its_lists_of_hashes(tmp_path):
+    hashes = {f"data/{number}.parquet": "0" * 64 for number in range(3000)}
+    record_stage(tmp_path, "build", {"papers": ["a"]}, {"rows": 2, "sha256": hashes})
+    assert stage(tmp_path, "build")["results"]["sha256"] == hashes
+    assert readable(stage(tmp_path, "build")) == {
+        "options": {"papers": ["a"]}, "results": {"rows": 2, "sha256": "of 3,000 files, in recipe.json"},
+    }  # fmt: skip
 
 
 def test_equal_runs_leave_equal_bytes(tmp_path):

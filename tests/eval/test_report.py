@@ -96,7 +96,7 @@ def test_model_scores_come_with_model_controls_groups_and_intervals(dataset, tin
     assert [one["method"] for one in perplexity["methods"]] == ["original", "within_word_l2r"]
     assert perplexity["methods"][0]["length_matched"]["n"] == 16
     assert perplexity["methods"][0]["corpus"]["raw"] > 1
-    assert len(stages) == 5
+    assert len(stages) == 6
 
 
 def test_the_scores_of_the_report_are_those_of_the_metric(dataset, tiny_clip, tmp_path):
@@ -201,10 +201,7 @@ def test_plots_are_drawn_where_matplotlib_is_installed_and_old_ones_go(dataset):
 
 
 def test_without_matplotlib_the_report_is_written_and_says_why_there_are_no_plots(dataset, monkeypatch):
-    from s1_mmalign.eval import plots
-
-    real = plots.importlib.util.find_spec
-    monkeypatch.setattr(plots.importlib.util, "find_spec", lambda name: None if name == "matplotlib" else real(name))
+    monkeypatch.setattr("s1_mmalign.eval.plots.can_plot", lambda: False)
     report = evaluate_dataset(dataset, EvaluateOptions(**OFF))
     assert report["plots"] == {"files": [], "reason": "matplotlib is not installed"}
 

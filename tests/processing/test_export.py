@@ -197,6 +197,8 @@ from pathlib import Path
 from s1_mmalign.processing.export import ExportOptions, export_dataset
 seen = []
 def progress(what, done, total):
+    if what != "rows":
+        return
     print(done, flush=True)
     if done == int(sys.argv[4]):
         sys.stdin.read()
@@ -215,21 +217,20 @@ def test_killed_and_called_again_an_export_goes_on_and_has_the_bytes_of_one_that
         assert any(line == "15\n" for line in process.stdout)
         process.kill()
     assert not out.exists()
+    (out.parent / ".out.partial" / ".index.json.7.tmp").write_text("half written when a run was killed")
     written = []
-    export_dataset(folder, out, options, lambda what, done, total: written.append(done))
+    export_dataset(folder, out, options, lambda what, done, total: written.append(done) if what == "rows" else None)
     assert 5 < written[0] <= 16, "what was complete is written again"
     assert written[-1] == 20
     assert files_of(tmp_path / "killed") == files_of(tmp_path / "whole")
 
 
 def test_what_an_export_of_other_data_or_options_left_is_not_gone_on_with(folder, tmp_path):
-    last = max(folder.rglob("*.parquet"))
-    whole = last.read_bytes()
-    last.write_bytes(whole[:-100])
-    with pytest.raises(FolderError):
-        export_dataset(folder, tmp_path / "out", ExportOptions("webdataset"))
+    command = [sys.executable, "-c", EXPORT, str(folder), str(tmp_path / "out"), "webdataset", "15"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert any(line == "15\n" for line in process.stdout)
+        process.kill()
     assert (tmp_path / ".out.partial").is_dir()
-    last.write_bytes(whole)
     export_dataset(folder, tmp_path / "out", ExportOptions("webdataset", text="caption"))
     export_dataset(folder, tmp_path / "expected", ExportOptions("webdataset", text="caption"))
     assert files_of(tmp_path / "out") == files_of(tmp_path / "expected")

@@ -114,7 +114,8 @@ def test_a_users_mistake_is_one_clear_line_and_exit_code_2(arguments, words, tmp
 
 
 @pytest.mark.parametrize(
-    "command", ["quickstart", "build", "recaption", "evaluate", "card", "gallery", "push", "verify", "export"]
+    "command",
+    ["quickstart", "build", "recaption", "evaluate", "card", "gallery", "push", "verify", "export", "reproduce"],
 )
 def test_help_of_every_command_shows_an_example(command):
     done = run(command, "--help", COLUMNS="200")

@@ -3,6 +3,7 @@
 import pyarrow as pa
 import pytest
 
+from s1_mmalign.builder.plot_style import can_plot
 from s1_mmalign.builder.records import Drop
 from s1_mmalign.builder.shards import SCHEMA, FolderError, Manifest, Shard, write_shard
 from s1_mmalign.dataset_card.card import write_card
@@ -34,13 +35,15 @@ def hub(tmp_path):
 
 
 def test_one_commit_makes_everything_visible_and_nothing_private_leaves_the_folder(hub, folder):
-    (folder / "notes.txt").write_text("my own")
+    for name in ("notes.txt", "gallery.html", "judgements.jsonl"):
+        (folder / name).write_text("my own")
     result = push(folder)
     assert [commit.title for commit in hub.history(REPO)] == ["20 rows of 16 papers", "initial commit"]
     assert hub.history(REPO)[0].id == result.commit
     assert result.changed
-    beside = {"README.md", "manifest.json", "drops.jsonl", "parts.json"}
-    assert published(hub) == shards_of(folder) | beside
+    beside = {"README.md", "croissant.json", "manifest.json", "drops.jsonl", "parts.json"}
+    plots = {"plots/disciplines.png", "plots/disciplines.svg"} if can_plot() else set()
+    assert published(hub) == shards_of(folder) | beside | plots
     assert result.shards_sent == len(shards_of(folder))
 
 
@@ -92,7 +95,7 @@ def test_a_busy_hub_is_asked_again_until_the_commit_stands(hub, folder, status):
     result = push(folder)
     assert hub.history(REPO)[0].id == result.commit
     assert len(hub.history(REPO)) == 2
-    assert len(hub.requests("PUT", "/lfs/")) == len(shards_of(folder))
+    assert len(hub.requests("PUT", "/lfs/")) == len(shards_of(folder)) + can_plot()  # a plot as PNG
 
 
 @pytest.mark.parametrize("status", [504, DROP_CONNECTION])

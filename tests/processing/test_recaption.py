@@ -1,3 +1,4 @@
+import fcntl
 import shutil
 import subprocess
 import sys
@@ -126,12 +127,12 @@ def test_a_kill_between_shard_and_manifest_is_mended(folder: Path, tmp_path: Pat
 
 
 def test_another_process_in_the_folder_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    import filelock
-
     monkeypatch.setattr("s1_mmalign.builder.folder_lock.LOCK_SECONDS", 0.1)
     (folder / ".s1-mmalign").mkdir()
-    with filelock.FileLock(folder / ".s1-mmalign" / "lock"), pytest.raises(FolderError, match="another process"):
-        recaption_dataset(folder, say=quiet)
+    with (folder / ".s1-mmalign" / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(FolderError, match="another process"):
+            recaption_dataset(folder, say=quiet)
 
 
 def test_a_server_is_asked_once_for_each_row(folder: Path, tmp_path: Path):
