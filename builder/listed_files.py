@@ -35,6 +35,8 @@ WAYS_OUT = (
     | dict.fromkeys(RENDERED, "`s1-mmalign card` writes it anew")
     | dict.fromkeys(LEDGERS, "run the same `s1-mmalign build` again")
 )
+ABSENT = "-"
+"""Stands for a digest where a file that is about to be written for the first time may not be there yet."""
 OTHERWISE = "run the stage that made it again"
 DAMAGED = "its bytes are not those that the manifest vouches for (sha256 differs)"
 _THREADS = min(8, os.cpu_count() or 1)
@@ -56,7 +58,7 @@ def write_listed(folder: Path, files: Mapping[str, str | bytes]) -> None:
         new = {name: [hashlib.sha256(data).hexdigest()] for name, data in contents.items()}
         if any(manifest.files.get(name) != digests for name, digests in new.items()):
             before = manifest.files
-            manifest.files = before | {name: [*before.get(name, []), *digests] for name, digests in new.items()}
+            manifest.files = before | {name: [*before.get(name, [ABSENT]), *digests] for name, digests in new.items()}
             manifest.save(folder)
         for name, data in contents.items():
             write_bytes_atomically(folder / name, data)
@@ -102,7 +104,8 @@ def damaged_files(folder: Path, files: Mapping[str, Sequence[str]]) -> Iterator[
         path = folder / name
         way_out = WAYS_OUT.get(name, OTHERWISE)
         if not path.is_file():
-            yield name, f"is missing; {way_out}"
+            if ABSENT not in digests:
+                yield name, f"is missing; {way_out}"
         elif sha256_of(path) not in digests:
             yield name, f"{DAMAGED}; {way_out}"
 
