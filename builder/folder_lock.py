@@ -23,6 +23,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from s1_mmalign.builder.processes import is_alive
 from s1_mmalign.builder.shards import MANIFEST_NAME, WORK_FOLDER, FolderError
 
 LOCK_NAME = "lock"
@@ -156,14 +157,4 @@ def _owner(file: int) -> str:
             f" ({command}, process {pid} on {host}, since {since}; if that machine is gone, its file server lets go of "
             "the lock by itself, after a minute or two)"
         )
-    return f" ({command}, process {pid} on {host}, since {since})" if _lives(pid) else ""
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return f" ({command}, process {pid} on {host}, since {since})" if is_alive(pid) else ""

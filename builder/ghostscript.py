@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import threading
@@ -24,6 +23,7 @@ from PIL import Image
 
 from s1_mmalign.builder.image_form import Box, ImageDrop
 from s1_mmalign.builder.postscript_page import BOX_COMMENT, Canvas, bounding_box, canvas_of, usable_box
+from s1_mmalign.builder.processes import bounded, end_group
 from s1_mmalign.builder.records import Graphic
 
 EXECUTABLE_VARIABLE = "S1_MMALIGN_GHOSTSCRIPT"
@@ -165,7 +165,7 @@ class GhostscriptRun:
     def stop(self) -> None:
         """Kill the group, and collect what was said."""
         self._clock.cancel()
-        _kill(self.process)
+        end_group(self.process)
         self.process.wait()
         self._listener.join()
         self._stdout.close()
@@ -183,7 +183,7 @@ class GhostscriptRun:
 
     def _stop_late(self) -> None:
         self.timed_out = True
-        _kill(self.process)
+        end_group(self.process)
 
     def _listen(self) -> None:
         stderr: IO[bytes] = self.process.stderr  # type: ignore[assignment]
@@ -202,7 +202,7 @@ def running(command: list[str], scratch: str, deadline: float) -> Iterator[Ghost
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP", "HOME"), scratch)
     process = subprocess.Popen(
-        _limited(command, deadline),
+        bounded(command, deadline - time.monotonic(), _MEMORY),
         cwd=scratch,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -217,26 +217,3 @@ def running(command: list[str], scratch: str, deadline: float) -> Iterator[Ghost
         run.stop()
     if run.timed_out:
         raise ImageDrop("image_timeout", "Ghostscript took longer than timeout_s")
-
-
-def _limited(command: list[str], deadline: float) -> list[str]:
-    """The same command with bounds on processor time and memory, set before it begins.
-
-    So they hold whenever our own process is killed, before its clock rings or before it could set them from outside.
-    """
-    if os.name != "posix":
-        return command
-    seconds = max(1, int(deadline - time.monotonic()) + 2)
-    # A lower limit of our own cannot be raised, and need not be.
-    script = f'ulimit -t {seconds} 2>&-; ulimit -v {_MEMORY >> 10} 2>&-; exec "$@"'
-    return ["/bin/sh", "-c", script, "sh", *command]
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    if process.returncode is not None:  # reaped: its number may be another's by now
-        return
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()

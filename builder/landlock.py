@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -99,8 +99,3 @@ def _call(number: int, *arguments: object) -> int:
     if answer < 0:
         raise OSError(ctypes.get_errno(), f"Landlock: {os.strerror(ctypes.get_errno())}")
     return answer
-
-
-def rights_of(folders: Iterable[Path], rights: int) -> dict[Path, int]:
-    """Return the same rights for several paths."""
-    return dict.fromkeys(folders, rights)

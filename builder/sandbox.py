@@ -25,6 +25,7 @@ from pathlib import Path
 
 from s1_mmalign.builder import landlock, seccomp
 from s1_mmalign.builder.ghostscript import EXECUTABLE_VARIABLE
+from s1_mmalign.builder.processes import is_alive
 from s1_mmalign.builder.sources.locations import is_url
 
 SWITCH = "S1_MMALIGN_SANDBOX"
@@ -205,19 +206,9 @@ def _own_scratch(pool: Path) -> Path:
     """Make this process' folder in the pool's; remove those of processes that are gone."""
     for folder in pool.iterdir():
         number = folder.name.partition("-")[0]
-        if number.isdecimal() and not _alive(int(number)):
+        if number.isdecimal() and not is_alive(int(number)):
             shutil.rmtree(folder, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=pool))
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _sweep(folder: Path) -> None:

@@ -115,11 +115,6 @@ def load_package(package: Package) -> LoadedPackage:
     return LoadedPackage(package, digest_of_bytes(data, beside), data)
 
 
-def open_package(package: Package, limits: ArchiveLimits) -> Archive:
-    """Read a package and open it; see `load_package` and `LoadedPackage.open`."""
-    return load_package(package).open(limits)
-
-
 def input_of(package: Package, digest: Digest | None = None) -> Input:
     """Return the line of a package for the list of inputs; without a digest it is read for it.
 

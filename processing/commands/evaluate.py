@@ -21,9 +21,13 @@ def evaluate(
     clip_model: Annotated[
         str, typer.Option(help="CLIP-like checkpoint (folder or Hub name); auto: the default if cached; none: skip.")
     ] = "auto",
+    clip_revision: Annotated[
+        str | None, typer.Option(help="Commit, tag or branch of the CLIP-like checkpoint.")
+    ] = None,
     perplexity_model: Annotated[
         str, typer.Option(help="Masked language model; auto: SciBERT if it is in the cache; none: skip.")
     ] = "auto",
+    perplexity_revision: Annotated[str | None, typer.Option(help="The same of the masked language model.")] = None,
     sample_size: Annotated[int, typer.Option(help="Rows for the model-based scores; 0: all.")] = DEFAULTS.sample_size,
     perplexity_sample: Annotated[
         int, typer.Option(help="Rows of the sample for pseudo-perplexity; 0: all.")
@@ -60,7 +64,9 @@ def evaluate(
             perplexity_sample=perplexity_sample,
             seed=seed,
             clip_model=None if clip_model == "none" else clip_model,
+            clip_revision=clip_revision,
             perplexity_model=None if perplexity_model == "none" else perplexity_model,
+            perplexity_revision=perplexity_revision,
             device=device,
             dtype=dtype,
             batch_size=batch_size,

@@ -10,7 +10,7 @@ import pytest
 from s1_mmalign.builder.options import BuildOptions
 from s1_mmalign.builder.sources.bulk_tars import is_bulk_tar, members_of, read_manifest
 from s1_mmalign.builder.sources.inventory import Inventory
-from s1_mmalign.builder.sources.package import check_unchanged, open_package
+from s1_mmalign.builder.sources.package import check_unchanged, load_package
 from s1_mmalign.builder.sources.packages import InputError, find_packages
 from s1_mmalign.builder.unit_plan import batches
 from s1_mmalign.samples.packing import tar
@@ -41,7 +41,7 @@ def test_packages_are_read_out_of_the_tar_by_their_bytes(tmp_path):
     packages = list(inventory(tmp_path).packages())
     assert [package.paper_id for package in packages] == [f"2301.{index:05d}" for index in range(5)]
     for index, package in enumerate(packages):
-        archive = open_package(package, LIMITS)
+        archive = load_package(package).open(LIMITS)
         assert archive.read(archive.names()[0]) == b"\\documentclass{article}" * (index + 1)
     assert not list(tmp_path.rglob("*.gz")), "nothing is unpacked to disk"
 

@@ -18,7 +18,7 @@ from s1_mmalign.builder.options import BuildOptions
 from s1_mmalign.builder.sources.errors import InputError
 from s1_mmalign.builder.sources.inventory import Inventory
 from s1_mmalign.builder.sources.locations import RemoteFile, as_url, filesystem, is_url, remote_files
-from s1_mmalign.builder.sources.package import check_unchanged, open_package
+from s1_mmalign.builder.sources.package import check_unchanged, load_package
 from s1_mmalign.samples.packing import tar_gz
 from s1_mmalign.samples.sources_forms.make import bulk_tar, manifest_of
 from s1_mmalign.samples.sources_forms.papers import latex
@@ -86,7 +86,7 @@ def test_of_a_tar_on_a_web_server_only_the_ranges_that_are_needed_are_fetched(se
     assert [package.paper_id for package in found] == [name[:-3] for name in packages]
     assert handler.sent < 1_500_000, "headers alone, in blocks"
     handler.sent = 0
-    archive = open_package(found[4], ArchiveLimits())
+    archive = load_package(found[4]).open(ArchiveLimits())
     assert archive.read(archive.names()[0]) == packages["2301.00004.gz"]
     assert handler.sent == 300_000
     check_unchanged(found[4])

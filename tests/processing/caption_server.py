@@ -162,7 +162,7 @@ def main() -> None:
     parser.add_argument("--when", default="")
     parser.add_argument("--hang", default="")
     parser.add_argument("--die", default="")
-    parser.add_argument("--add", default="", help="added to each answer; \\uXXXX and the like are read as in Python")
+    parser.add_argument("--add", default="", help="added to each answer; escapes of characters are read as in Python")
     parser.add_argument("--port", type=int, default=0)
     Handler.options = parser.parse_args()
     server = ThreadingHTTPServer(("127.0.0.1", Handler.options.port), Handler)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from s1_mmalign.builder.archives import Archive
 from s1_mmalign.builder.formats.latex.drawing_document import authors_preamble, drawing_document, reduced_preamble
+from s1_mmalign.builder.processes import bounded, end_group
 from s1_mmalign.builder.records import PackageError
 
 TEX = "pdflatex"
@@ -111,7 +111,7 @@ def _run(tex: str, work: Path, document: str, deadline: float) -> bytes | str:
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(work), "TEXMFVAR": str(work),
                    "openin_any": "p", "openout_any": "p", "TEXMFOUTPUT": str(work)}  # fmt: skip
     process = subprocess.Popen(
-        [tex, *_COMMAND],
+        bounded([tex, *_COMMAND], seconds, _MEMORY, _MOST_BYTES),
         cwd=work,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -119,13 +119,13 @@ def _run(tex: str, work: Path, document: str, deadline: float) -> bytes | str:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    _limit(process.pid, seconds)
     try:
         failed = process.wait(seconds) != 0
     except subprocess.TimeoutExpired:
         return "TeX ran out of time"
     finally:
-        _kill(process)
+        end_group(process)
+        process.wait()
     if failed or not output.is_file():
         return _first_error(work / "drawings.log")
     return output.read_bytes()
@@ -137,26 +137,3 @@ def _first_error(log: Path) -> str:
             if line.startswith("!"):
                 return "TeX: " + line[1:].strip()[:150]
     return "TeX made no page"
-
-
-def _limit(pid: int, seconds: float) -> None:
-    """Bound memory, processor time and files; the second holds when this process is killed before its clock rings."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    if hasattr(resource, "prlimit"):  # Linux
-        with contextlib.suppress(OSError, ValueError):
-            resource.prlimit(pid, resource.RLIMIT_CPU, (int(seconds) + 2, int(seconds) + 2))
-            resource.prlimit(pid, resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (_MOST_BYTES, _MOST_BYTES))
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if hasattr(os, "killpg"):
-                os.killpg(process.pid, signal.SIGKILL)
-            else:
-                process.kill()
-    process.wait()

@@ -176,11 +176,6 @@ def spell(tokens: Iterable[Token]) -> str:
     return "".join(parts)
 
 
-def is_blank(token: Token) -> bool:
-    """Whether a token is nothing but blanks."""
-    return isinstance(token, str) and token.isspace()
-
-
 class TokenStack:
     """Tokens still to be read, the next one last. `budget` bounds all work that a source can ask for."""
 

@@ -102,11 +102,12 @@ def test_a_drawing_runs_no_program_and_reads_nothing_outside(tmp_path: Path) -> 
 @needs_tex
 def test_an_endless_drawing_is_stopped_with_all_that_it_started(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[int] = []
-    limit = draw._limit
-    monkeypatch.setattr(draw, "_limit", lambda pid, seconds: (started.append(pid), limit(pid, seconds)))
+    end = draw.end_group
+    monkeypatch.setattr(draw, "end_group", lambda process: (started.append(process.pid), end(process)))
     endless = r"\begin{tikzpicture}\loop\iftrue\repeat\end{tikzpicture}"
     paper = rendered(figure(endless), timeout_s=3.0)
     assert paper.drops[0].detail.endswith("TeX ran out of time")
+    assert started
     for pid in started:
         with pytest.raises(ProcessLookupError):
             os.killpg(pid, 0)
