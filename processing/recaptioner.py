@@ -9,7 +9,8 @@ so the engine never runs empty between two batches.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +58,17 @@ class Recaptioner:
         self.known = known
         self.columns = RECAPTION_COLUMNS + (REPORT_COLUMNS if report else ())
         self._work: _Work | None = None
+        self._shared = False
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_work": None}
+        return self.__dict__ | {"_work": None, "_shared": False}
 
     def open(self) -> None:
-        """Make ready what calls need; from then on several threads may call at the same time, served by one engine."""
+        """Make ready what calls need; from then on several threads may call at the same time, served by one engine.
+
+        An error of one of them is raised by all, and by all later calls.
+        """
+        self._shared = True
         self._work = self._work or _Work(self, None)
 
     def __call__(self, batch: Mapping[str, Sequence[Any]], rank: int | None = None) -> dict[str, list[Any]]:
@@ -78,7 +84,12 @@ class Recaptioner:
         """
         if self._work is None:
             self._work = _Work(self, rank)
-        answers = self._work.answers(batch)
+        try:
+            answers = self._work.answers(batch)
+        except BaseException:
+            if not self._shared:
+                self._work = None  # closed; who calls again gets new ones
+            raise
         if self._work.finished:
             self.close()  # this process's last batch: nothing will say so later
         return {column: [answer[column] for answer in answers] for column in self.columns}
@@ -116,6 +127,7 @@ class _Work:
         )
         self._writer = JournalWriter(recaptioner.journal, self._rank) if recaptioner.journal else None
         self._turns = Turns()
+        self._end: BaseException | None = None
         self._failures = 0
 
     @property
@@ -125,21 +137,30 @@ class _Work:
 
     def answers(self, batch: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
         """Return the answers to a batch's rows, in their order."""
-        try:
-            with self._turns:
-                rows = self._rows.rows_of(batch)
-            for row in rows:
-                while row.answer is None:
-                    with self._turns:
-                        if row.answer is None:
-                            self._take(self._feed.step())
-            if self._writer is not None:
-                with self._turns:
-                    self._writer.sync()
-        except BaseException:
-            self.close()
-            raise
+        with self._turn():
+            rows = self._rows.rows_of(batch)
+        for row in rows:
+            while row.answer is None:
+                with self._turn():
+                    if row.answer is None:
+                        self._take(self._feed.step())
+        if self._writer is not None:
+            with self._turn():
+                self._writer.sync()
         return [row.answer for row in rows if row.answer is not None]
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Have all to oneself. The first thread that fails lets go of all; the others then end for its reason."""
+        with self._turns:
+            if self._end is not None:
+                raise self._end
+            try:
+                yield
+            except BaseException as error:
+                self._end = error
+                self.close()
+                raise
 
     def close(self) -> None:
         """Let go of all."""
