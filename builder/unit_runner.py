@@ -8,24 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
 
+from s1_mmalign.builder.confined_pool import ConfinedPool
 from s1_mmalign.builder.extract import Extraction
 from s1_mmalign.builder.options import BuildOptions
-from s1_mmalign.builder.records import Drop
 from s1_mmalign.builder.sources.inventory import Inventory
 from s1_mmalign.builder.sources.package import Package, check_unchanged, input_of
 from s1_mmalign.builder.units import Unit, load_unit, write_unit
-from s1_mmalign.builder.workers import PoolLost, WorkerPool, worker_pool
+from s1_mmalign.builder.workers import read_package, reading_pool
 
 OPEN_UNITS = 4
 """Beside one for each worker: how many units wait in memory for papers that are still being read."""
-CRASHES = 2
-"""A paper over which so many processes crashed is a drop."""
-ATTEMPTS = 5
 LOADING_THREADS = 8
 
 OnPapers = Callable[[int], None]
@@ -71,12 +67,11 @@ def make_units(
 class UnitMaker:
     """A pool of worker processes that makes units; a context manager."""
 
-    _pool: WorkerPool
+    _pool: ConfinedPool
 
     def __init__(self, options: BuildOptions) -> None:
         self._options = options
         self._slots = options.worker_count + 1  # one ahead, so that no worker waits for this process
-        self._renewing = Lock()
         self._stack = self._opened()
 
     def __enter__(self) -> UnitMaker:
@@ -122,28 +117,7 @@ class UnitMaker:
                 yield opened, index
 
     def _read(self, package: Package) -> Extraction:
-        """Read one paper; where its process was ended, again, as that may have been none of its doing."""
-        crashes = 0
-        for _ in range(ATTEMPTS):
-            pool = self._pool
-            try:
-                extraction = pool.submit(package).result()
-            except PoolLost:
-                self._renew(pool)
-                continue
-            if [drop.reason for drop in extraction.drops if not drop.where] != ["worker_crashed"]:
-                return extraction
-            crashes += 1
-            if crashes == CRASHES:
-                return extraction
-        return Extraction(drops=[Drop(package.paper_id, "", "worker_crashed", f"{ATTEMPTS} pools were lost")])
-
-    def _renew(self, lost: WorkerPool) -> None:
-        """Open another pool in the place of one that was lost, unless another thread has."""
-        with self._renewing:
-            if self._pool is lost:
-                self._pools.close()
-                self._pool = self._pools.enter_context(worker_pool(self._options))
+        return read_package(self._pool, package, self._options.extract)
 
     def _write(self, opened: _OpenUnit, folder: Path) -> None:
         seen: set[object] = set()
@@ -160,8 +134,7 @@ class UnitMaker:
 
     @contextmanager
     def _opened(self) -> Iterator[None]:
-        with ExitStack() as self._pools:
-            self._pool = self._pools.enter_context(worker_pool(self._options))
+        with reading_pool(self._options) as self._pool:
             self._threads = ThreadPoolExecutor(self._slots)
             try:
                 yield

@@ -12,6 +12,7 @@ from multiprocessing import connection
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
+from s1_mmalign.builder.confined_pool import ConfinedPool
 from s1_mmalign.builder.options import BuildOptions
 from s1_mmalign.builder.sources.errors import InputError
 from s1_mmalign.builder.sources.release import Part, Root, find_parts, open_root
@@ -73,7 +74,8 @@ def _in_this_process(
         done += read
         progress("bytes", min(done, total), total)
 
-    return [unit for part in parts for unit in make_part(root, part, options, folder, count)]
+    with _decoders(options, 1) as pool:
+        return [unit for part in parts for unit in make_part(root, part, options, folder, pool, count)]
 
 
 def _in_processes(
@@ -84,10 +86,11 @@ def _in_processes(
     total = sum(part.bytes for part in parts)
     done = 0
     errors = []
-    with ProcessPoolExecutor(min(options.worker_count, len(parts)), context, _begin, (reports,)) as pool:
+    readers = min(options.worker_count, len(parts))
+    with ProcessPoolExecutor(readers, context, _begin, (reports,)) as pool:
         # The largest first: a part is read by one process, and the last one should not be the longest.
         order = sorted(parts, key=lambda part: -part.bytes)
-        tasks = {part.name: pool.submit(_make_part, root, part, options, folder) for part in order}
+        tasks = {part.name: pool.submit(_make_part, root, part, options, folder, readers) for part in order}
         waiting: set[Future[list[Unit]]] = set(tasks.values())
         while waiting:
             finished, waiting = wait(waiting, POLL_S, FIRST_COMPLETED)
@@ -119,7 +122,12 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def _make_part(root: Root, part: Part, options: BuildOptions, folder: Path) -> list[Unit]:
+def _decoders(options: BuildOptions, readers: int) -> ConfinedPool:
+    """The processes that decode the images of one of so many readers; their bytes are handed to them, so no inputs."""
+    return ConfinedPool(max(1, options.worker_count // readers), options.memory_bytes, options.timeout_s)
+
+
+def _make_part(root: Root, part: Part, options: BuildOptions, folder: Path, readers: int) -> list[Unit]:
     pending = 0
 
     def count(read: int) -> None:
@@ -129,7 +137,8 @@ def _make_part(root: Root, part: Part, options: BuildOptions, folder: Path) -> l
             _reports.put(pending)
             pending = 0
 
-    units = make_part(root, part, options, folder, count)
+    with _decoders(options, readers) as pool:
+        units = make_part(root, part, options, folder, pool, count)
     if _reports is not None:
         _reports.put(pending)
     return units

@@ -13,16 +13,17 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from s1_mmalign.builder.confined_pool import ConfinedPool
 from s1_mmalign.builder.disciplines import discipline_of
 from s1_mmalign.builder.extract import Extraction, Row, scrub
-from s1_mmalign.builder.images import EncodedImage, ImageDrop, encode_image
+from s1_mmalign.builder.images import EncodedImage
 from s1_mmalign.builder.licences import licence_class
 from s1_mmalign.builder.options import BuildOptions
-from s1_mmalign.builder.records import DISCIPLINES, FEATURES, LICENCE_CLASSES, SOURCES, Drop, Metadata
+from s1_mmalign.builder.records import DISCIPLINES, FEATURES, LICENCE_CLASSES, SOURCES, Drop, DropReason, Metadata
 from s1_mmalign.builder.sealed_json import SealError, seal, unseal
 from s1_mmalign.builder.shards import sha256_of, write_atomically
 from s1_mmalign.builder.sources.digests import Input
@@ -30,17 +31,28 @@ from s1_mmalign.builder.sources.metadata import join_metadata, metadata_of_recor
 from s1_mmalign.builder.sources.package import paper_id_of
 from s1_mmalign.builder.sources.release import Part, Root, describe, files_of
 from s1_mmalign.builder.sources.release_archives import iter_members
+from s1_mmalign.builder.sources.release_images import ImageQueue
 from s1_mmalign.builder.sources.release_rows import ReleaseRows
 from s1_mmalign.builder.units import Unit, code_version, load_unit, write_unit
 
-LARGEST_SIDE = 65_500
-"""Pixels. Published images stay as they are: none is shrunk, or dropped for being small."""
-
 
 def make_part(
-    root: Root, part: Part, options: BuildOptions, folder: Path, on_bytes: Callable[[int], None]
+    root: Root,
+    part: Part,
+    options: BuildOptions,
+    folder: Path,
+    pool: ConfinedPool,
+    on_bytes: Callable[[int], None] = lambda count: None,
 ) -> list[Unit]:
     """Make those units of a part that `folder` does not hold yet, and return them all.
+
+    Args:
+        root: where the release is.
+        part: what of it.
+        options: of the build.
+        folder: where units are kept.
+        pool: where images are decoded.
+        on_bytes: called with the bytes that were read since.
 
     Raises:
         InputError: an archive is damaged or ends early; the units before stay.
@@ -53,8 +65,8 @@ def make_part(
     lines = _local_lines(root, part, spool)
     rows = ReleaseRows(lines)
     try:
-        made = _Maker(part, options, folder, units, members, rows)
-        made.run(root, on_bytes, lines)
+        with ImageQueue[Member](pool, options.extract.image) as images:
+            _Maker(part, options, folder, units, members, rows, images).run(root, on_bytes, lines)
     finally:
         rows.close()
     shutil.rmtree(spool, ignore_errors=True)
@@ -96,7 +108,7 @@ def _unit_name(part: Part, options: BuildOptions, number: int) -> str:
 @functools.cache
 def _reading_version() -> str:
     """A hash of the code that decides what a part gives; `code_version` is of what papers give."""
-    files = [Path(__file__).with_name(f"release_{name}.py") for name in ("archives", "rows", "units")]
+    files = [Path(__file__).with_name(f"release_{name}.py") for name in ("archives", "images", "rows", "units")]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
@@ -114,16 +126,26 @@ def _local_lines(root: Root, part: Part, spool: Path) -> list[Path]:
     return paths
 
 
+Member = tuple[int, str, str, dict[str, Any] | None]
+"""Of an archive: its number, path, paper and row."""
+
+
 class _Maker:
     """Turns the members of a part's archives into units."""
 
     def __init__(
-        self, part: Part, options: BuildOptions, folder: Path, units: list[Unit], members: int, rows: ReleaseRows
+        self,
+        part: Part,
+        options: BuildOptions,
+        folder: Path,
+        units: list[Unit],
+        members: int,
+        rows: ReleaseRows,
+        images: ImageQueue[Member],
     ) -> None:
         self._part, self._options, self._folder = part, options, folder
         self._units, self._done, self._rows = units, members, rows
-        image = options.extract.image
-        self._image_options = replace(image, min_bytes=0, min_side=1, max_side=LARGEST_SIDE)
+        self._images = images
         self._known = _joined(rows, options, part.source)
         self._extraction, self._bytes, self._members = Extraction(), 0, 0
         self._digests: dict[str, str] = {}
@@ -132,15 +154,15 @@ class _Maker:
         """Read everything; `lines` are the JSONL files as they are on this machine."""
         for file, local in zip(self._part.lines, lines, strict=True):
             self._digests[file.path] = sha256_of(local)
+        number = 0
         for archive in self._part.archives:
             for path, read in iter_members(root, archive, on_bytes, self._digests):
                 row = self._rows.find(path)
-                self._members += 1
-                if self._members <= self._done:
-                    continue
-                self._add(path, row, read)
-                if self._bytes >= self._options.unit_bytes:
-                    self._flush(last=False)
+                number += 1
+                if number > self._done:
+                    self._put(number, path, row, read)
+                    self._take(self._images.ready())
+        self._take(self._images.rest())
         for row, again in self._rows.left():
             reason, detail = ("duplicate_row", "") if again else ("image_missing", "not in the archives")
             self._drop(_paper_id(row["image_path"], row), row["image_path"], reason, detail)
@@ -148,25 +170,29 @@ class _Maker:
             self._drop("", f"{name}:{line}", "source_unreadable", "no JSON object with an image_path")
         self._flush(last=True)
 
-    def _add(self, path: str, row: dict[str, Any] | None, read: Callable[[], bytes | None]) -> None:
+    def _put(self, number: int, path: str, row: dict[str, Any] | None, read: Callable[[], bytes | None]) -> None:
+        paper_id = _paper_id(path, row or {})
         if row is None:
-            reason = "duplicate_row" if self._rows.known(path) else "image_without_row"
-            self._drop(
-                _paper_id(path, {}), path, reason, "the archive has it again" if reason == "duplicate_row" else ""
-            )
+            again = self._rows.known(path)
+            reason: DropReason = "duplicate_row" if again else "image_without_row"
+            drop = Drop(paper_id, path, reason, "the archive has it again" if again else "")
+        elif (data := read()) is None:
+            drop = Drop(paper_id, path, "image_too_large", "no image has so many bytes")
+        else:
+            self._images.put((number, path, paper_id, row), paper_id, path, data)
             return
-        paper_id = _paper_id(path, row)
-        data = read()
-        if data is None:
-            self._drop(paper_id, path, "image_too_large", "no image has so many bytes")
-            return
-        try:
-            image = encode_image(data, path, self._image_options)
-        except ImageDrop as error:
-            self._drop(paper_id, path, error.reason, error.detail)
-            return
-        self._bytes += len(image.data)
-        self._extraction.rows.append(_row(row, path, paper_id, image, self._part.source, self._known))
+        self._images.put_drop((number, path, paper_id, row), drop)
+
+    def _take(self, done: Iterator[tuple[Member, EncodedImage | Drop]]) -> None:
+        for (number, path, paper_id, row), found in done:
+            self._members = number
+            if isinstance(found, Drop):
+                self._extraction.drops.append(found)
+            elif row is not None:
+                self._bytes += len(found.data)
+                self._extraction.rows.append(_row(row, path, paper_id, found, self._part.source, self._known))
+            if self._bytes >= self._options.unit_bytes:
+                self._flush(last=False)
 
     def _drop(self, paper_id: str, where: str, reason: Any, detail: str) -> None:
         self._extraction.drops.append(Drop(paper_id, where, reason, detail))

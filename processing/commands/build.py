@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -166,11 +165,12 @@ def build(
 def _explain(options: BuildOptions) -> None:
     from s1_mmalign.builder.build import known_packages
     from s1_mmalign.builder.explain import explain
-    from s1_mmalign.builder.workers import worker_pool
+    from s1_mmalign.builder.workers import read_package, reading_pool
 
-    with worker_pool(replace(options, workers=1)) as pool:  # confined as for a build
+    with reading_pool(options, processes=1) as pool:  # confined as for a build
         for package in known_packages(options).packages:
-            print("\n".join(explain(package, pool.submit(package, keep_figures=True).result())), end="\n\n")
+            extraction = read_package(pool, package, options.extract, keep_figures=True)
+            print("\n".join(explain(package, extraction)), end="\n\n")
 
 
 def say_built(manifest: Manifest, out: Path) -> None:

@@ -61,6 +61,8 @@ CONTENDERS = (
     Contender("ours bf16", "perplexity", "ours_metrics", "perplexity,bfloat16,1"),
     Contender(f"ours fp32, stride={STRIDE}", "perplexity", "ours_metrics", f"perplexity,float32,{STRIDE}"),
     Contender(f"ours bf16, stride={STRIDE}", "perplexity", "ours_metrics", f"perplexity,bfloat16,{STRIDE}"),
+    Contender("floor fp32", "perplexity", "ours_floor", "float32"),
+    Contender("floor bf16", "perplexity", "ours_floor", "bfloat16"),
     Contender("torchmetrics fp32", "clip_score", "torchmetrics_clip", "float32"),
     Contender("torchmetrics bf16", "clip_score", "torchmetrics_clip", "bfloat16"),
     Contender("ours fp32", "clip_score", "ours_metrics", "clip,float32"),
@@ -262,7 +264,7 @@ def markdown(result: dict[str, Any], args: argparse.Namespace) -> str:
 
 def _off(first: dict[str, Any], row: dict[str, Any]) -> str:
     """The largest difference of a score (of a token's log P) from the first contender's."""
-    if row is first or "scores" not in first:
+    if row is first or "scores" not in first or not any(row["scores"]):  # a floor has none
         return ""
     if isinstance(first["scores"][0], list) != isinstance(row["scores"][0], list):
         return "per text only"
@@ -286,7 +288,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="the best of so many counts")
     parser.add_argument("--threads", type=int, default=0, help="of each process; 0: as many as there are processors")
     parser.add_argument("--seed", type=int, default=0)
-    names = ["minicons", "lmppl", "torchmetrics", "ours"]
+    names = ["minicons", "lmppl", "torchmetrics", "ours", "floor"]
     parser.add_argument("--only", type=lambda text: text.split(","), default=names, help=f"some of {','.join(names)}")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "s1-mmalign-benchmarks")
     parser.add_argument("--json", type=Path, default=Path("metrics.json"))

@@ -1,5 +1,6 @@
 """The published S1-MMAlign is read as it is: volumes, misspelt folder, rows without image, images without row."""
 
+import io
 import json
 import os
 import random
@@ -8,14 +9,17 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from pathlib import Path
 
 import huggingface_hub
 import huggingface_hub.constants
 import pyarrow as pa
 import pytest
 from huggingface_hub import HfApi
+from PIL import Image
 
 from s1_mmalign.builder.build import build_dataset
+from s1_mmalign.builder.confined_pool import ConfinedPool
 from s1_mmalign.builder.options import BuildOptions, ExtractOptions
 from s1_mmalign.builder.s1_mmalign import S1MMAlign
 from s1_mmalign.builder.shards import Manifest, iter_tables
@@ -120,6 +124,27 @@ def test_bad_lines_bad_images_and_repeated_paths_are_drops_not_the_end(tmp_path)
         ("source_unreadable", "07_recaption.jsonl:5"),
         ("source_unreadable", "07_recaption.jsonl:7"),
     ]
+
+
+def test_an_image_that_its_decoder_cannot_bear_costs_its_row_alone(tmp_path):
+    """Decoded, the picture takes 432 MB and more; a process may have 300 beyond what it has anyway."""
+    with ConfinedPool(1, 4 << 30, 30) as pool:
+        status = dict(line.split(":\t", 1) for line in pool.run(Path.read_text, Path("/proc/self/status")).splitlines())
+    memory = (int(status["VmPeak"].split()[0]) << 10) + (40 << 20)  # it has had 256 MB more
+    large = io.BytesIO()
+    Image.effect_noise((100, 100), 50).resize((12_000, 12_000), Image.Resampling.NEAREST).convert("RGB").save(
+        large, "PNG", compress_level=1
+    )
+    paths = [f"0705/0606282.tar.gz/fig00{number}.png" for number in range(5)]
+    write_lines(tmp_path / "release/arxiv", "07_recaption.jsonl", [release_row(path) for path in paths])
+    members = {path: picture(index) for index, path in enumerate(paths)} | {paths[2]: large.getvalue()}
+    pack(tmp_path / "release/arxiv", "images_2007.tar.gz", members)
+    manifest = build(tmp_path / "release", tmp_path / "out", memory_bytes=memory)
+    assert set(rows_of(tmp_path / "out")) == {f"arxiv/{path}" for path in paths if path != paths[2]}
+    assert drops_of(tmp_path / "out") == [("out_of_memory", paths[2])]
+    assert manifest.papers == {"in": 1, "with_rows": 1, "dropped": 0}
+    build(tmp_path / "release", tmp_path / "enough")
+    assert len(rows_of(tmp_path / "enough")) == len(paths)
 
 
 def test_one_source_can_be_read_alone_and_the_builder_class_does(tmp_path):

@@ -19,9 +19,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from s1_mmalign.builder.options import BuildOptions
+from s1_mmalign.builder.options import BuildOptions, ExtractOptions
 from s1_mmalign.builder.sources.package import Package
-from s1_mmalign.builder.workers import PoolLost, worker_pool
+from s1_mmalign.builder.workers import read_package, reading_pool
 from tests.hostile.mutants import CORPUS, mutant, seeds
 
 FAULTS = ("reader_error", "worker_crashed", "out_of_memory", "timeout", "slow")
@@ -44,15 +44,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         build = BuildOptions(papers=(Path(folder),), workers=1, timeout_s=options.timeout, memory_bytes=4 << 30)
         end, seed = time.monotonic() + options.seconds, options.seed
-        while time.monotonic() < end:
-            with worker_pool(build) as pool:
-                try:
-                    while time.monotonic() < end:
-                        for kind in kinds:
-                            one(pool, kind, seed, Path(folder), options, counts[kind])
-                        seed += 1
-                except PoolLost:
-                    print("the pool was lost and is opened again", flush=True)
+        with reading_pool(build) as pool:
+            while time.monotonic() < end:
+                for kind in kinds:
+                    one(pool, kind, seed, Path(folder), options, counts[kind])
+                seed += 1
     report(counts)
     return int(any(counts[kind][fault] for kind in kinds for fault in FAULTS[:-1]))  # slow may be the machine
 
@@ -64,7 +60,7 @@ def one(pool, kind: str, seed: int, folder: Path, options: argparse.Namespace, c
     path.write_bytes(data)
     package = Package(name, name.partition(".")[0], path, len(data), path.stat().st_mtime_ns)
     began = time.monotonic()
-    extraction = pool.submit(package).result()
+    extraction = read_package(pool, package, ExtractOptions())
     took = time.monotonic() - began
     path.unlink()
     whole = [drop.reason for drop in extraction.drops if not drop.where]

@@ -12,7 +12,7 @@ from s1_mmalign.builder import landlock, sandbox, seccomp
 from s1_mmalign.builder.options import BuildOptions
 from s1_mmalign.builder.sandbox import Confinement, confinement_of, scratch_folder
 from s1_mmalign.builder.sources.packages import find_packages
-from s1_mmalign.builder.workers import worker_pool
+from s1_mmalign.builder.workers import read_package, reading_pool
 from s1_mmalign.samples import papers_folder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are confined on Linux only")
@@ -143,8 +143,8 @@ def test_workers_of_a_build_are_confined_and_leave_no_temporary_file(monkeypatch
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     options = BuildOptions(papers=(papers_folder(),), workers=1)
     package = find_packages(options.papers).packages[0]
-    with worker_pool(options) as pool:
-        assert pool.submit(package).result().rows
+    with reading_pool(options) as pool:
+        assert read_package(pool, package, options.extract).rows
         (scratch,) = tmp_path.glob(f"{sandbox.PREFIX}*")
         (own,) = scratch.iterdir()
         process = int(own.name.partition("-")[0])
@@ -170,12 +170,12 @@ def test_scratch_of_a_killed_run_is_removed_by_the_next_and_that_of_a_live_one_i
 
 def test_a_system_without_protections_says_so_once_and_reading_goes_on(monkeypatch, tmp_path, caplog) -> None:
     monkeypatch.setenv(sandbox.SWITCH, "off")
-    monkeypatch.setattr("s1_mmalign.builder.workers._told", False)
+    monkeypatch.setattr("s1_mmalign.builder.confined_pool._told", False)
     options = BuildOptions(papers=(papers_folder(),), workers=1)
     package = find_packages(options.papers).packages[0]
     for _ in range(2):
-        with worker_pool(options) as pool:
-            assert pool.submit(package).result().rows
+        with reading_pool(options) as pool:
+            assert read_package(pool, package, options.extract).rows
     assert [record.getMessage().count("SECURITY.md") for record in caplog.records] == [1]
 
 
