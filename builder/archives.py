@@ -87,7 +87,7 @@ class ZipArchive:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
             raise PackageError("package_unreadable", f"zip: {error}") from error
-        entries = [entry for entry in self._zip.infolist() if not entry.is_dir()]
+        entries = [entry for entry in self._zip.infolist() if entry.filename and not entry.is_dir()]
         if len(entries) > limits.max_members:
             raise PackageError("package_too_large", f"more than {limits.max_members} members")
         limits.check(sum(entry.file_size for entry in entries), len(data))

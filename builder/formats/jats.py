@@ -126,9 +126,9 @@ def _parse(data: bytes) -> etree._Element:
         raise fault from error
     if root is None or not {entry.type for entry in parser.error_log} <= _REPAIRABLE:
         raise fault
-    if etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE in kinds:
-        for element in root.iter("*"):
-            element.tag = element.tag.rpartition(":")[2] if "}" not in element.tag else element.tag
+    for element in root.iter("*"):
+        if ":" in element.tag and "}" not in element.tag:  # a prefix that nothing declares
+            element.tag = element.tag.rpartition(":")[2]
     return root
 
 

@@ -119,6 +119,17 @@ def test_bombs_stop_at_the_limits(data, limits):
     assert error.value.reason == "package_too_large"
 
 
+def test_a_zip_member_without_a_name_is_none():
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("x", b"nameless")
+        archive.writestr("main.tex", b"source")
+    directory = out.getvalue().rindex(b"PK\x01\x02", 0, out.getvalue().rindex(b"PK\x01\x02"))
+    data = bytearray(out.getvalue())
+    data[directory + 28 : directory + 34] = b"\0\0\1\0\0\0"  # no name, and its letter is an extra field
+    assert open_bytes(bytes(data), "a.zip").names() == ["main.tex"]
+
+
 def test_a_corrupt_zip_member_is_an_error_of_that_read():
     data = bytearray(zip_bytes({"a.png": bytes(range(256)) * 40, "b.png": b"fine"}))
     data[60] ^= 0xFF

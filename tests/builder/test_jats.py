@@ -60,6 +60,12 @@ def test_an_article_in_a_namespace_and_inside_a_wrapper_is_read_like_any_other()
 # --- hostile and broken XML
 
 
+def test_prefixes_that_nothing_declares_are_taken_off_however_much_else_is_wrong() -> None:
+    """The parser's list of errors has 100 places: what came before them is forgotten."""
+    faults = "&#1;" * 300
+    assert only(read(article(fig(caption=f"A c<mm:lmo>e</mm:lmo>ll.{faults}")), "f1.tif")).caption == "A cell."
+
+
 def test_external_entities_are_not_read(tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("password")

@@ -5,10 +5,10 @@
 
 TARGET is `latex` (the bytes are main.tex), `jats` (article.xml), `archive` (a package as handed out, whatever it is) or
 `metadata` (a file of JSON lines). It begins with the real papers that are at hand, and goes on from inputs that reach
-code which none before had reached. A fault is an error that a reader does not foresee, more than 10 s for one input,
-or more than 2 GB: libFuzzer then ends with a code that is not 0, and the input is kept in FOLDER (default: fuzz-TARGET/
-below the system's temporary folder); `--again FILE` reads that one input once more. `tests/campaigns/fuzz.py` is the
-other kind: whole papers with random faults, read by the workers of a build.
+code which none before had reached. A fault is an error that a reader does not foresee, more than 60 s for one input
+(code that is watched is ten times as slow), or more than 2 GB: libFuzzer then ends with a code that is not 0, and the
+input is kept in FOLDER (default: fuzz-TARGET/ below the system's temporary folder); `--again FILE` reads that one input
+once more. `tests/campaigns/fuzz.py` is the other kind: whole papers with random faults, read by the workers of a build.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from tests.hostile.mutants import WORDS, seeds
 
 LIMITS = ArchiveLimits(max_bytes=32 << 20)
 SUFFIXES = (".tar.gz", ".tar", ".gz", ".zip", ".meca")
-LIBFUZZER = ["-timeout=10", "-rss_limit_mb=2048", "-max_len=65536", "-print_final_stats=1"]
+LIBFUZZER = ["-timeout=60", "-rss_limit_mb=2048", "-max_len=65536", "-print_final_stats=1"]
 """-timeout: seconds an input; -rss_limit_mb: of the process."""
 
 
