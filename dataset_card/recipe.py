@@ -17,7 +17,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -54,6 +54,7 @@ def record_stage(
     options: object,
     results: Mapping[str, Any],
     made_by: Mapping[str, Any] | None = None,
+    replaces: Collection[str] = (),
 ) -> None:
     """Write one stage's entry into the folder's recipe, in place of an earlier entry of the same stage.
 
@@ -65,6 +66,7 @@ def record_stage(
             last part is kept: the rest says nothing on another machine, and may tell who you are.
         results: what came out: counts, hashes, models.
         made_by: an entry whose `code` and `libraries` did it; None: those that are here.
+        replaces: further entries that go: nothing of what they did is left.
 
     Raises:
         FolderError: the folder's recipe is there and cannot be read.
@@ -74,11 +76,12 @@ def record_stage(
         "stage": stage,
         "code": made_by["code"] if made_by else {"s1-mmalign": _version("s1-mmalign"), "sha256": code_sha256()},
         "libraries": made_by["libraries"] if made_by else library_versions(libraries_of(stage)),
-        "options": _plain(_options_of(options)),
+        "options": plain_options(options),
         "results": _plain(results),
     }
-    others = [other for other in load_recipe(folder)["stages"] if other["stage"] != stage]
-    stages = sorted([*others, entry], key=lambda item: (_rank(item["stage"]), item["stage"]))
+    gone = {stage, *replaces}
+    others = [other for other in load_recipe(folder)["stages"] if other["stage"] not in gone]
+    stages = sorted([*others, entry], key=lambda item: _rank(item["stage"]))
     content = {"version": RECIPE_VERSION, "stages": stages}
     write_listed(folder, {RECIPE_NAME: json.dumps(content, indent=1, ensure_ascii=False) + "\n"})
 
@@ -159,14 +162,18 @@ def _ghostscript() -> str | None:
     return done.stdout.strip()
 
 
-def _rank(stage: str) -> int:
-    stage = "recaption" if stage.startswith("recaption_") else stage
-    return STAGES.index(stage) if stage in STAGES else len(STAGES)
+def _rank(stage: str) -> tuple[int, str, int]:
+    """The place of a stage among the others; the tenth part comes after the second."""
+    kind = "recaption" if stage.startswith("recaption_") else stage
+    name, _, number = stage.rpartition("_")
+    named = (name, int(number)) if name and number.isdecimal() else (stage, 0)
+    return STAGES.index(kind) if kind in STAGES else len(STAGES), *named
 
 
-def _options_of(options: object) -> Any:
+def plain_options(options: object) -> Any:
+    """Return the JSON form of a stage's options, as the recipe holds it; see `record_stage`."""
     own = getattr(options, "recipe", None)
-    return own() if callable(own) else options
+    return _plain(own() if callable(own) else options)
 
 
 def _plain(value: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from s1_mmalign.builder.folder_lock import locked
 from s1_mmalign.builder.shards import MANIFEST_NAME, WORK_FOLDER, FolderError, write_atomically
+from s1_mmalign.dataset_card.caption_runs import column_of
 from s1_mmalign.dataset_card.reproduce.build_stage import compare_build, run_build
 from s1_mmalign.dataset_card.reproduce.caption_stage import NotAvailableError, compare_captions, run_captions
 from s1_mmalign.dataset_card.reproduce.card_stage import compare_card, run_card
@@ -164,18 +165,17 @@ class _Run:
         return self._add(outcome)
 
     def _captions(self, build: Outcome) -> None:
-        names = self._recorded.caption_stages
-        for name in names:
-            stage = self._recorded.stage(name)
-            if stage is None:
-                continue
+        runs = [stage for name in self._recorded.caption_stages if (stage := self._recorded.stage(name))]
+        for number, stage in enumerate(runs):
+            name = stage["stage"]
             try:
                 run_captions(stage, self._values[name], self._out, self._progress)
             except NotAvailableError as reason:
                 self._take_captions(stage, str(reason))
                 continue
-            if (later := f"{name}_part") in names:
-                self._add(Outcome(name, "given", f"run again; {later} wrote over its rows, and is compared"))
+            later = [run["stage"] for run in runs[number + 1 :] if column_of(run) == column_of(stage)]
+            if later:
+                self._add(Outcome(name, "given", f"run again; {later[-1]} wrote after it, and is compared"))
             else:
                 self._add(compare_captions(self._recorded, stage, build, self._out, self._progress))
 

@@ -140,6 +140,7 @@ def recaption(
 
 def recaption_folder(dataset: Path, options: RecaptionOptions, log_json: Path | None = None) -> int:
     """Recaption with progress on the screen; returns how many rows got no caption."""
+    from s1_mmalign.dataset_card.caption_runs import entry_name
     from s1_mmalign.processing.recaption import recaption_dataset
 
     last: list[RunStatus] = []
@@ -159,7 +160,8 @@ def recaption_folder(dataset: Path, options: RecaptionOptions, log_json: Path | 
             raise
         if log is not None:
             log.event("end", seconds=round(summary.seconds, 3), **summary.results(), asked=summary.asked)
-    finish_stage(dataset, stage_name(options), options, recaption_results(dataset, options, summary))
+    name, replaced = entry_name(dataset, options)
+    finish_stage(dataset, name, options, recaption_results(dataset, options, summary), replaced)
     for line in summary.lines():
         print(line)
     return summary.failed
@@ -176,12 +178,6 @@ def recaption_results(dataset: Path, options: RecaptionOptions, summary: Recapti
         used = load_template(options.prompt, options.context_tokens)
         template = {**asdict(used), "sha256": used.prompt_hash}
     return {**summary.results(), "template": template, "sha256": shard_hashes(dataset)}
-
-
-def stage_name(options: RecaptionOptions) -> str:
-    """Name the entry in the recipe: a further set of captions, or a part of the rows, replaces no whole run's."""
-    part = options.where is not None or options.flagged or options.sample is not None or options.limit is not None
-    return "recaption" + (f"_{options.column}" if options.column else "") + ("_part" if part else "")
 
 
 @contextmanager

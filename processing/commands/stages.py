@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,12 +11,14 @@ import typer
 Dataset = Annotated[Path, typer.Argument(metavar="DATASET", help="The dataset folder that `build` made.")]
 
 
-def finish_stage(folder: Path, stage: str, options: object, results: Mapping[str, Any]) -> None:
-    """Record a stage in `recipe.json` and render the card from what the folder holds now."""
+def finish_stage(
+    folder: Path, stage: str, options: object, results: Mapping[str, Any], replaces: Collection[str] = ()
+) -> None:
+    """Record a stage in `recipe.json` (see `record_stage`) and render the card from what the folder holds now."""
     from s1_mmalign.builder.folder_lock import locked
     from s1_mmalign.dataset_card.card import write_card
     from s1_mmalign.dataset_card.recipe import record_stage
 
     with locked(folder):
-        record_stage(folder, stage, options, results)
+        record_stage(folder, stage, options, results, replaces=replaces)
         write_card(folder)
