@@ -25,7 +25,7 @@ import tempfile
 import threading
 import time
 import zlib
-from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -179,24 +179,28 @@ class Run:
 
     def __init__(self, month: Path, out: Path, workers: int, engine: str = "local") -> None:
         self._command = [sys.executable, "-c", BUILD, str(month), str(out), str(workers), engine]
-        self.memory: dict[int, list[int]] = defaultdict(list)
+        self.memory: list[dict[int, int]] = []
         """Resident bytes of each process, every half second."""
+        self._processor: dict[int, float] = {}
+        """Seconds of each process when it was last seen."""
 
     def to_end(self, kill_after: float | None = None) -> dict[str, float]:
-        """Run; return wall and processor seconds. With `kill_after`, SIGKILL the whole group by then."""
+        """Run; return wall and processor seconds. With `kill_after`, SIGKILL the whole group by then.
+
+        Processes that read papers are no children of the build's, so their time is what was last seen of it.
+        """
         began = time.monotonic()
         process = subprocess.Popen(self._command, start_new_session=True)
         threading.Thread(target=self._watch, args=[process.pid], daemon=True).start()
         timer = threading.Timer(kill_after or 1e6, lambda: os.killpg(process.pid, signal.SIGKILL))
         timer.daemon = True
         timer.start()
-        _, status, usage = os.wait4(process.pid, 0)
+        process.wait()
         timer.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
         if kill_after is None and process.returncode:
             raise SystemExit(f"the build ended with {process.returncode}")
         return {
-            "wall": time.monotonic() - began, "cpu": usage.ru_utime + usage.ru_stime,
+            "wall": time.monotonic() - began, "cpu": sum(self._processor.values()),
             "killed": float(process.returncode == -signal.SIGKILL),
         }  # fmt: skip
 
@@ -204,20 +208,29 @@ class Run:
         try:
             parent = psutil.Process(pid)
             while True:
+                seen = {}
                 for process in (parent, *parent.children(recursive=True)):
-                    self.memory[process.pid].append(process.memory_info().rss)
+                    with suppress(psutil.NoSuchProcess):
+                        times = process.cpu_times()
+                        self._processor[process.pid] = times.user + times.system
+                        seen[process.pid] = process.memory_info().rss
+                self.memory.append(seen)
                 time.sleep(0.5)
         except psutil.Error:
             return
 
     def memory_mb(self) -> dict[str, Any]:
-        """Peak of the parent and of the largest worker; the parent's in each tenth of the run."""
-        (first, parent), *others = self.memory.items()
-        tenths = [max(parent[len(parent) * k // 10 : len(parent) * (k + 1) // 10] or [0]) >> 20 for k in range(10)]
+        """What the parent, and the largest of its workers, took in each tenth of the run."""
+        pid = next(iter(self.memory[0]))
+        tenths = [self.memory[len(self.memory) * k // 10 : len(self.memory) * (k + 1) // 10] for k in range(10)]
         return {
-            "parent_peak": max(parent) >> 20, "worker_peak": max((max(seen) for _, seen in others), default=0) >> 20,
-            "parent_by_tenths": tenths, "processes": len(self.memory), "pid": first,
-        }  # fmt: skip
+            "parent_by_tenths": [max((seen.get(pid, 0) for seen in tenth), default=0) >> 20 for tenth in tenths],
+            "worker_by_tenths": [
+                max((size for seen in tenth for own, size in seen.items() if own != pid), default=0) >> 20
+                for tenth in tenths
+            ],
+            "processes": len(set().union(*self.memory)),
+        }
 
 
 def outcome(out: Path) -> str:
