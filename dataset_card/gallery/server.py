@@ -23,6 +23,12 @@ MAX_BODY = 64 << 10
 """Bytes of one judgement."""
 
 
+NOTHING_RUNS = "default-src 'none'; sandbox; frame-ancestors 'none'"
+"""The content security policy of all that is not the page: images, judgements, errors."""
+NO_FRAME = "frame-ancestors 'none'"
+"""What the page's own policy, which stands in the page, cannot say there."""
+
+
 class GalleryServer(ThreadingHTTPServer):
     """The server of one gallery; `url` is what to open."""
 
@@ -60,6 +66,7 @@ class GalleryServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: GalleryServer
+    _policy = NOTHING_RUNS
 
     def do_GET(self) -> None:
         address = urlsplit(self.path)
@@ -67,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._allowed(query):
             return
         if address.path == "/":
-            self._send(self.server.page.read_bytes(), "text/html; charset=utf-8")
+            self._send(self.server.page.read_bytes(), "text/html; charset=utf-8", NO_FRAME)
         elif address.path == "/judgements":
             found = list(load_judgements(self.server.judgements)) if self.server.judgements.is_file() else []
             self._send(json.dumps(found, ensure_ascii=False).encode(), "application/json")
@@ -117,15 +124,18 @@ class _Handler(BaseHTTPRequestHandler):
         data = self.server.image(int(index)) or b""
         self._send(data, "image/png" if data.startswith(b"\x89PNG") else "image/jpeg")
 
-    def _send(self, body: bytes, kind: str) -> None:
+    def _send(self, body: bytes, kind: str, policy: str = NOTHING_RUNS) -> None:
+        self._policy = policy
         self.send_response(HTTPStatus.OK)
-        for name, value in (
-            ("Content-Type", kind),
-            ("Content-Length", str(len(body))),
-            ("X-Content-Type-Options", "nosniff"),
-            ("Referrer-Policy", "no-referrer"),
-            ("Cache-Control", "no-store"),
-        ):
-            self.send_header(name, value)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("Cache-Control", "no-store")
         self.end_headers()
         self.wfile.write(body)
+
+    def end_headers(self) -> None:
+        """Also of errors, which the base class sends."""
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Content-Security-Policy", self._policy)
+        super().end_headers()

@@ -65,3 +65,15 @@ def test_images_come_in_full_size_by_their_place_on_the_page(server) -> None:
     got = {ask(server, "GET", f"/image?index={n}&token={server.token}")[1] for n in range(20)}
     assert got == wanted
     assert ask(server, "GET", f"/image?index=20&token={server.token}")[0] == 404
+
+
+def test_whatever_is_answered_a_browser_may_run_nothing_of_it_and_frame_none(server) -> None:
+    for path in ("/image?index=0&", "/judgements?", "/nowhere?", "/image?index=x&", "/?", "/?not"):
+        connection = HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+        connection.request("GET", f"{path}token={server.token}")
+        answer = connection.getresponse()
+        policy = answer.getheader("Content-Security-Policy", "")
+        assert "frame-ancestors 'none'" in policy
+        assert answer.getheader("X-Content-Type-Options") == "nosniff"
+        assert path == "/?" or "default-src 'none'; sandbox" in policy
+        answer.read()
