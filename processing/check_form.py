@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections import Counter
+from itertools import groupby
 
 from s1_mmalign.processing.sentences import split_sentences
 
@@ -13,6 +15,10 @@ LOOP_CHARS = 300
 LOOP_PHRASE = 10
 LOOP_TIMES = 5
 """A phrase of at most ten words that comes five times running."""
+SENTENCE_TIMES = 3
+SHORT_SENTENCE = 20
+"""Characters; a sentence of no more may come again."""
+_STOP = re.compile(r"[.!?…。！？]+")
 
 _THOUGHTS = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)", re.DOTALL | re.IGNORECASE)
 _PREAMBLE = re.compile(
@@ -52,17 +58,33 @@ def up_to_last_sentence(text: str) -> str:
 
 def loops(text: str) -> bool:
     """Say whether a text goes round: a phrase five times running, a sentence three times, or all too compressible."""
-    if _repeats(re.findall(r"\w+", text.lower())):
-        return True
-    sentences = [sentence.lower() for sentence in split_sentences(text) if len(sentence) > 20]
-    if any(sentences.count(sentence) > 2 for sentence in set(sentences)):
+    if _repeats(re.findall(r"\w+", text.lower())) or _says_again(text):
         return True
     data = text.encode("utf-8", "replace")
     return len(data) >= LOOP_CHARS and len(zlib.compress(data)) < LOOP_RATIO * len(data)
 
 
+def _says_again(text: str) -> bool:
+    """Say whether a sentence comes three times."""
+    pieces = Counter(piece.strip().lower() for piece in _STOP.split(text))
+    if all(count < SENTENCE_TIMES for piece, count in pieces.items() if piece):
+        return False  # what a sentence consists of comes as often as itself; the cut below is slow
+    sentences = Counter(sentence.lower() for sentence in split_sentences(text) if len(sentence) > SHORT_SENTENCE)
+    return any(count >= SENTENCE_TIMES for count in sentences.values())
+
+
 def _repeats(words: list[str]) -> bool:
-    """Say whether a phrase comes several times running: then each word equals the one a phrase before it."""
+    """Say whether a phrase comes several times running.
+
+    All its words are then among those that come so often, and in most texts no such words stand side by side for long.
+    """
+    often = {word for word, count in Counter(words).items() if count >= LOOP_TIMES}
+    groups = groupby(words, often.__contains__)
+    return any(_goes_round(list(group)) for frequent, group in groups if frequent)
+
+
+def _goes_round(words: list[str]) -> bool:
+    """Say so of words: each equals the one a phrase before it."""
     for phrase in range(1, min(LOOP_PHRASE, len(words) // LOOP_TIMES) + 1):
         equal = 0
         for earlier, word in zip(words, words[phrase:], strict=False):

@@ -1,4 +1,6 @@
 import json
+import re
+import zlib
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from s1_mmalign.processing.check_form import loops, strip_preamble
 from s1_mmalign.processing.check_source import copied, longest_run, points_outside, unsupported_numbers
 from s1_mmalign.processing.checks import FLAGS, MENDED, check, parse_flags, retried_flags
 from s1_mmalign.processing.prompt import FigureText
+from s1_mmalign.processing.sentences import split_sentences
 
 FIGURE = FigureText(
     abstract="Rates were taken at 250, 290 and 320 K.",
@@ -281,3 +284,24 @@ def test_any_answer_is_checked_without_harm(text, reason, copies):
     checked = check(text, reason, FIGURE, copies=copies)
     checked.text.encode("utf-8")
     assert "\0" not in checked.text and set(checked.flags) <= set(FLAGS)
+
+
+WORDS = st.lists(st.sampled_from(["Rate", "of", "the", "growth", "one", "two", "three"]), min_size=1, max_size=9)
+PHRASES = st.lists(st.tuples(WORDS, st.sampled_from([".", "!", "", "?"]), st.integers(1, 6)), min_size=1, max_size=8)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(phrases=PHRASES)
+def test_what_is_passed_over_to_be_quick_is_no_loop(phrases):
+    """Against the definition: a phrase of up to ten words five times running, a sentence three times."""
+    text = " ".join(" ".join(words) + end for words, end, times in phrases for _ in range(times))
+    words = re.findall(r"\w+", text.lower())
+    running = any(
+        words[start : start + size] * 5 == words[start : start + 5 * size]
+        for size in range(1, 11)
+        for start in range(len(words) - 5 * size + 1)
+    )
+    sentences = [sentence.lower() for sentence in split_sentences(text) if len(sentence) > 20]
+    again = any(sentences.count(sentence) > 2 for sentence in sentences)
+    data = text.encode()
+    assert loops(text) == (running or again or (len(data) >= 300 and len(zlib.compress(data)) < 0.22 * len(data)))
