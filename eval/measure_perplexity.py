@@ -31,7 +31,7 @@ class PerplexityScorer:
     model: ModelChoice
     method: Method
     stride: int
-    tokens_per_batch: int
+    tokens_per_batch: int | None
     ray_from: ClassVar[int] = 1
 
     @property

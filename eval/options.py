@@ -35,8 +35,8 @@ class EvaluateOptions:
     """Images or texts that the CLIP-like model reads at once."""
     stride: int = 1
     """Of pseudo-perplexity. 1 is exact; 7, an approximation, hides every 7th token at once."""
-    tokens_per_batch: int = 8192
-    """Tokens, padding included, that the masked language model reads at once."""
+    tokens_per_batch: int | None = None
+    """Tokens, padding included, that the masked language model reads at once; None: what suits the device."""
     image_modes: tuple[str, ...] = ("checkpoint", "pad")
     perplexity_methods: tuple[str, ...] = METHODS
     weight: float = 2.5
@@ -57,7 +57,7 @@ class EvaluateOptions:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}={getattr(self, name)!r}: 0 or more is expected")
         for name in ("batch_size", "tokens_per_batch", "resamples", "weight", "stride", "num_proc"):
-            if getattr(self, name) <= 0:
+            if getattr(self, name) is not None and getattr(self, name) <= 0:
                 raise ValueError(f"{name}={getattr(self, name)!r}: a positive number is expected")
         for name in ("clip_model", "perplexity_model"):
             if getattr(self, name) == "":

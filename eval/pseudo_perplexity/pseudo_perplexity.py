@@ -14,7 +14,7 @@ import numpy as np
 
 from .masking import METHODS
 from .positions import only_at
-from .scorer import DTYPES, TOKENS_PER_BATCH, clean_text, load_scorer, perplexity
+from .scorer import DTYPES, clean_text, load_scorer, perplexity
 
 __all__ = ["DEFAULT_MODEL", "PseudoPerplexity", "only_at"]
 
@@ -59,7 +59,8 @@ Args:
     revision (str): commit, branch or tag on the Hub.
     method (str): "original" (Salazar et al. 2020) or "within_word_l2r" (Kauf & Ivanova 2023).
     stride (int): 1 is exact. 7: an approximation that hides every 7th token at once, 7 passes a text.
-    tokens_per_batch (int): bound on a batch, padding included; memory follows it, results do not.
+    tokens_per_batch (int or None): bound on a batch, padding included; memory follows it, results do not. None: what
+        suits the device.
     device (str), dtype (str: float32, bfloat16, float16).
 
 Returns:
@@ -111,7 +112,7 @@ class PseudoPerplexity(evaluate.Metric):
         revision: str | None = None,
         method: str = "original",
         stride: int = 1,
-        tokens_per_batch: int = TOKENS_PER_BATCH,
+        tokens_per_batch: int | None = None,
         device: str | None = None,
         dtype: str = "float32",
     ) -> dict[str, Any]:
@@ -120,7 +121,7 @@ class PseudoPerplexity(evaluate.Metric):
         if dtype not in DTYPES:
             raise ValueError(f"dtype={dtype!r}: one of {', '.join(DTYPES)} is expected")
         for name, value in (("tokens_per_batch", tokens_per_batch), ("stride", stride)):
-            if value < 1:
+            if value is not None and value < 1:
                 raise ValueError(f"{name}={value!r}: 1 or more is expected")
         scorer = load_scorer(model_id, revision, device, dtype)
         scores = scorer.score(predictions, method, tokens_per_batch, None, stride)  # type: ignore[arg-type]

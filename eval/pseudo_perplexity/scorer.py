@@ -17,6 +17,8 @@ DTYPES = ("float32", "bfloat16", "float16")
 
 TOKENS_PER_BATCH = 8192
 """About 0.5 GB of activations for a BERT of base size in float32."""
+TOKENS_PER_BATCH_CPU = 2048
+"""A processor's caches are small: its rate falls by 3 % (float32) to 13 % (bfloat16) with four times as many."""
 
 Advance = Callable[[int, int], None]
 """Called with the tokens that are scored, and all of them."""
@@ -98,6 +100,11 @@ class MaskedScorer:
         self.max_tokens = _positions(model, self.tokenizer)
         self.limit = self.max_tokens - len(self.prefix) - len(self.suffix)
 
+    @property
+    def tokens_per_batch(self) -> int:
+        """What suits the device, where nothing else is asked for."""
+        return TOKENS_PER_BATCH_CPU if self.device.type == "cpu" else TOKENS_PER_BATCH
+
     def tokens(self, text: str) -> Tokens:
         """Tokenize a text, without special tokens and without a limit."""
         encoded = self.tokenizer(text, add_special_tokens=False, verbose=False)
@@ -108,11 +115,11 @@ class MaskedScorer:
         self,
         texts: Sequence[str | None],
         method: Method = "original",
-        tokens_per_batch: int = TOKENS_PER_BATCH,
+        tokens_per_batch: int | None = None,
         advance: Advance | None = None,
         stride: int = 1,
     ) -> list[TextScore]:
-        """Score texts; see `masking.copies` for `method` and `stride`.
+        """Score texts; see `masking.copies` for `method` and `stride`, `batches` for `tokens_per_batch`.
 
         Equal texts are scored once, and the batches are the same in whatever order the texts come. None,
         NaN and blank texts, and texts without a token, get a reason instead ("text_empty").
@@ -129,7 +136,7 @@ class MaskedScorer:
         self,
         texts: Sequence[str],
         method: Method = "original",
-        tokens_per_batch: int = TOKENS_PER_BATCH,
+        tokens_per_batch: int | None = None,
         advance: Advance | None = None,
         stride: int = 1,
     ) -> Iterator[tuple[str, TextScore]]:
@@ -143,7 +150,7 @@ class MaskedScorer:
             if text not in tokens or not tokens[text].ids:
                 yield text, TextScore(np.empty(0), reason="text_empty")
         for index, log_probs in self._log_probs(
-            [tokens[text] for text in order], method, tokens_per_batch, advance, stride
+            [tokens[text] for text in order], method, tokens_per_batch or self.tokens_per_batch, advance, stride
         ):
             yield order[index], self._text_score(tokens[order[index]], log_probs)
 

@@ -6,6 +6,7 @@ python -m tests.benchmarks.metrics [--cache FOLDER] [--captions 2] [--figures 16
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -183,12 +184,14 @@ def peers_python(cache: Path) -> Path:
 
 
 def make_models(peers: Path, cache: Path) -> Path:
-    """Return the folder with the weights; they are made on the first call."""
-    folder = cache / "metric-models"
-    if not (folder / "clip" / "model.safetensors").is_file():
+    """Return the folder with the weights; they are made on the first call, and when what makes them changed."""
+    folder, script = cache / "metric-models", PEERS / "make_models.py"
+    mark, version = folder / "made-by.txt", hashlib.sha256(script.read_bytes()).hexdigest()
+    if not mark.is_file() or mark.read_text() != version:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "words.txt").write_text("\n".join(_sentences()), encoding="utf-8")
-        subprocess.run([str(peers), str(PEERS / "make_models.py"), str(folder)], check=True)
+        subprocess.run([str(peers), str(script), str(folder)], check=True)
+        mark.write_text(version)
     return folder
 
 
@@ -264,7 +267,7 @@ def markdown(result: dict[str, Any], args: argparse.Namespace) -> str:
 
 def _off(first: dict[str, Any], row: dict[str, Any]) -> str:
     """The largest difference of a score (of a token's log P) from the first contender's."""
-    if row is first or "scores" not in first or not any(row["scores"]):  # a floor has none
+    if row is first or "scores" not in first or row["name"].startswith("floor"):
         return ""
     if isinstance(first["scores"][0], list) != isinstance(row["scores"][0], list):
         return "per text only"
