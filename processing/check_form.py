@@ -79,8 +79,8 @@ def _repeats(words: list[str]) -> bool:
     All its words are then among those that come so often, and in most texts no such words stand side by side for long.
     """
     often = {word for word, count in Counter(words).items() if count >= LOOP_TIMES}
-    groups = groupby(words, often.__contains__)
-    return any(_goes_round(list(group)) for frequent, group in groups if frequent)
+    groups = (list(group) for frequent, group in groupby(words, often.__contains__) if frequent)
+    return any(_goes_round(group) for group in groups if len(group) >= LOOP_TIMES)
 
 
 def _goes_round(words: list[str]) -> bool:
