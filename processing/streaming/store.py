@@ -14,6 +14,7 @@ from typing import Any
 
 from s1_mmalign.processing.streaming.errors import StreamError
 from s1_mmalign.processing.streaming.options import StreamOptions
+from s1_mmalign.processing.streaming.ranged_file import RangedFile
 
 MANIFEST_NAME = "manifest.json"
 
@@ -40,12 +41,12 @@ class Store:
     commit: str | None = None
     token: str | None = field(default=None, repr=False)
 
-    def open(self, path: str) -> Any:
-        """Return what `pyarrow.parquet.ParquetFile` opens: a local path, or a remote file read by ranges."""
-        if self.folder is not None:
-            return str(self.folder / path)
-        # Exactly the ranges that Parquet asks for: a read-ahead would fetch the images beside the captions.
-        return _file_system(self.token).open(f"datasets/{self.repo}@{self.commit}/{path}", cache_type="none")
+    def open(self, path: str) -> RangedFile:
+        """Return a shard of a repository, to be read by ranges."""
+        # Exactly the ranges that are asked for: a read-ahead would fetch the images beside the captions.
+        return RangedFile(
+            _file_system(self.token).open(f"datasets/{self.repo}@{self.commit}/{path}", cache_type="none")
+        )
 
 
 def open_store(repo_or_dir: str | os.PathLike[str], options: StreamOptions) -> Store:
