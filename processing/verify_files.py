@@ -13,6 +13,7 @@ from huggingface_hub import HfFileSystem, hf_hub_download
 
 from s1_mmalign.builder.shards import Shard, sha256_of
 from s1_mmalign.processing.publish_remote import Remote, Repository
+from s1_mmalign.processing.ranged_file import RangedFile, RangedParquetFile
 from s1_mmalign.processing.retry import with_retries
 
 
@@ -90,7 +91,7 @@ class RepositoryFiles:
         path = f"datasets/{self._repository.repo_id}/{shard.path}"
         with (
             self._files.open(path, revision=self._remote.commit, cache_type="none") as stream,
-            pq.ParquetFile(stream, pre_buffer=True) as file,
+            RangedParquetFile(RangedFile(stream)) as file,
         ):
             yield file
 

@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 from s1_mmalign.processing.streaming.errors import StreamError
 from s1_mmalign.processing.streaming.options import StreamOptions
 from s1_mmalign.processing.streaming.order import POOL_SHARDS, Piece
-from s1_mmalign.processing.streaming.ranged_file import RangedFile, ranges_of
 from s1_mmalign.processing.streaming.store import Store
 from s1_mmalign.processing.streaming.texts import FALLBACKS
 
@@ -80,7 +79,6 @@ class ShardReader:
         self._deciding = list(dict.fromkeys(name for name, _, _ in options.filters)) + [_FLAGS] * bool(self._flags)
         self._with_image = options.image != "none"
         self._files: OrderedDict[int, pq.ParquetFile] = OrderedDict()
-        self._remote: dict[int, RangedFile] = {}
         self._labels: dict[str, list[str]] = {}
 
     def group_rows(self, shards: Sequence[int]) -> dict[int, list[int]]:
@@ -127,14 +125,12 @@ class ShardReader:
 
     def close(self) -> None:
         """Close the shards."""
-        for shard in list(self._files):
-            self._close(shard)
+        while self._files:
+            self._files.popitem()[1].close()
 
     def _batches(self, file: pq.ParquetFile, piece: Piece, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         first = 0
         with self._reading(piece.shard):
-            if piece.shard in self._remote:
-                self._remote[piece.shard].fetch(ranges_of(file.metadata, piece.group, columns))
             for batch in file.iter_batches(BATCH_ROWS, [piece.group], list(columns), use_threads=False):
                 start, stop = max(piece.start - first, 0), min(piece.stop - first, batch.num_rows)
                 first += batch.num_rows
@@ -181,21 +177,13 @@ class ShardReader:
         self._files[shard] = file
         self._files.move_to_end(shard)
         while len(self._files) > OPEN_SHARDS:
-            self._close(next(iter(self._files)))
+            self._files.popitem(last=False)[1].close()
         return file
-
-    def _close(self, shard: int) -> None:
-        self._files.pop(shard).close()
-        if remote := self._remote.pop(shard, None):
-            remote.close()
 
     def _open(self, shard: int) -> pq.ParquetFile:
         path = self._store.shards[shard].path
         with self._reading(shard):
-            source: str | RangedFile = str(self._store.folder / path) if self._store.folder else self._store.open(path)
-            file = pq.ParquetFile(source, memory_map=isinstance(source, str), pre_buffer=False)
-        if isinstance(source, RangedFile):
-            self._remote[shard] = source
+            file = self._store.open(path)
         names = file.schema_arrow.names
         for name in (*self._columns, *self._deciding, *["image"] * self._with_image):
             if name not in names:

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
+from s1_mmalign.processing.ranged_file import RangedFile, RangedParquetFile
 from s1_mmalign.processing.streaming.errors import StreamError
 from s1_mmalign.processing.streaming.options import StreamOptions
-from s1_mmalign.processing.streaming.ranged_file import RangedFile
 
 MANIFEST_NAME = "manifest.json"
 
@@ -41,12 +43,13 @@ class Store:
     commit: str | None = None
     token: str | None = field(default=None, repr=False)
 
-    def open(self, path: str) -> RangedFile:
-        """Return a shard of a repository, to be read by ranges."""
+    def open(self, path: str) -> pq.ParquetFile:
+        """Open a shard: mapped into memory, or read from the repository by ranges."""
+        if self.folder is not None:
+            return pq.ParquetFile(str(self.folder / path), memory_map=True)
         # Exactly the ranges that are asked for: a read-ahead would fetch the images beside the captions.
-        return RangedFile(
-            _file_system(self.token).open(f"datasets/{self.repo}@{self.commit}/{path}", cache_type="none")
-        )
+        stream = _file_system(self.token).open(f"datasets/{self.repo}@{self.commit}/{path}", cache_type="none")
+        return RangedParquetFile(RangedFile(stream))
 
 
 def open_store(repo_or_dir: str | os.PathLike[str], options: StreamOptions) -> Store:

@@ -1,4 +1,4 @@
-"""A remote file that is read by ranges which are fetched ahead, by the thread that reads.
+"""A remote Parquet file that is read by ranges which are fetched ahead, by the thread that reads.
 
 Arrow can fetch ahead, too (`pre_buffer`), but by threads of its own, which call Python for a file that is a Python
 object. Such a thread that is still at it when the interpreter ends takes the process down with SIGABRT, after all work
@@ -8,9 +8,10 @@ is done. So what a row group needs is fetched here, and Arrow's reads find it in
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
-from typing import IO
+from collections.abc import Iterable, Iterator, Sequence
+from typing import IO, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 HOLE = 64 << 10
@@ -71,6 +72,31 @@ class RangedFile(io.RawIOBase):
         return data
 
 
+class RangedParquetFile(pq.ParquetFile):
+    """A Parquet file over a `RangedFile`: what a call needs of a row group is fetched in as few requests as can be."""
+
+    def __init__(self, source: RangedFile) -> None:
+        super().__init__(source, pre_buffer=False)
+        self._ranged = source
+
+    def read_row_group(self, i: int, columns: Sequence[str] | None = None, **options: Any) -> pa.Table:
+        """See `pyarrow.parquet.ParquetFile`."""
+        self._ranged.fetch(ranges_of(self.metadata, i, columns))
+        return super().read_row_group(i, columns, **options)
+
+    def iter_batches(
+        self, batch_size: int, row_groups: Sequence[int], columns: Sequence[str] | None = None, **options: Any
+    ) -> Iterator[pa.RecordBatch]:
+        """See `pyarrow.parquet.ParquetFile`. Another call on the same file has this one fetch anew, range by range."""
+        self._ranged.fetch(one for group in row_groups for one in ranges_of(self.metadata, group, columns))
+        return super().iter_batches(batch_size, row_groups, columns, **options)
+
+    def close(self, force: bool = True) -> None:
+        """Close the file that is read, too."""
+        super().close(force)
+        self._ranged.close()
+
+
 def joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return ranges in order, those that touch or nearly do as one."""
     found: list[tuple[int, int]] = []
@@ -82,13 +108,13 @@ def joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return found
 
 
-def ranges_of(metadata: pq.FileMetaData, group: int, columns: Sequence[str]) -> list[tuple[int, int]]:
-    """Return where some columns of a row group lie; `image` and `image.bytes` name all, and one, of the leaves."""
+def ranges_of(metadata: pq.FileMetaData, group: int, columns: Sequence[str] | None) -> list[tuple[int, int]]:
+    """Return where columns of a row group lie (None: all); `image` names all of its leaves, `image.bytes` one."""
     found = []
     row_group = metadata.row_group(group)
     for index in range(row_group.num_columns):
         chunk = row_group.column(index)
-        if any(f"{chunk.path_in_schema}.".startswith(f"{name}.") for name in columns):
+        if columns is None or any(f"{chunk.path_in_schema}.".startswith(f"{name}.") for name in columns):
             start = min(place for place in (chunk.dictionary_page_offset, chunk.data_page_offset) if place)
             found.append((start, start + chunk.total_compressed_size))
     return found
