@@ -6,7 +6,8 @@ import textwrap
 from collections import defaultdict
 from collections.abc import Iterator
 
-from s1_mmalign.builder.extract import Extraction, Row, extract_package
+from s1_mmalign.builder.extract import extract_package
+from s1_mmalign.builder.extraction import Extraction, Row
 from s1_mmalign.builder.options import ExtractOptions
 from s1_mmalign.builder.printable import printable
 from s1_mmalign.builder.records import DISCIPLINES, LICENCE_CLASSES, SOURCES, Drop, Figure

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Any
 
 from s1_mmalign.builder.archives import Archive
 from s1_mmalign.builder.disciplines import discipline_of
+from s1_mmalign.builder.extraction import Extraction, Row
 from s1_mmalign.builder.formats.jats import read_jats
 from s1_mmalign.builder.formats.latex import read_latex
-from s1_mmalign.builder.formats.pdf import read_pdf
+from s1_mmalign.builder.formats.pdf.reader import read_pdf
 from s1_mmalign.builder.ghostscript_batch import PostScriptBatches
 from s1_mmalign.builder.images import EncodedImage, ImageDrop, ImageOptions, encode_image
 from s1_mmalign.builder.licences import licence_class
@@ -28,28 +28,11 @@ from s1_mmalign.builder.records import (
     PackageError,
     Paper,
 )
-from s1_mmalign.builder.sources.digests import Digest
 from s1_mmalign.builder.sources.identify import arxiv_id_of, source_of_doi
 from s1_mmalign.builder.sources.metadata import metadata_beside
 from s1_mmalign.builder.sources.package import Package, load_package
 
-Row = dict[str, Any]
-
 _ARTICLE = rb"<(\w+:)?article[\s>]"
-
-
-@dataclass(slots=True)
-class Extraction:
-    """What one package gave: rows as `records.FEATURES` has them (class labels as numbers), and drops."""
-
-    rows: list[Row] = field(default_factory=list)
-    drops: list[Drop] = field(default_factory=list)
-    seconds: float = 0.0
-    """What reading took, where it was measured."""
-    figures: list[Figure] = field(default_factory=list)
-    """The figures as read, those without a row too, where they were asked for."""
-    digest: Digest | None = None
-    """Of the package's bytes; None where reading did not come so far."""
 
 
 def extract_package(package: Package, options: ExtractOptions, *, keep_figures: bool = False) -> Extraction:

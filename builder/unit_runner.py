@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from s1_mmalign.builder.confined_pool import ConfinedPool
-from s1_mmalign.builder.extract import Extraction
+from s1_mmalign.builder.extraction import Extraction
 from s1_mmalign.builder.options import BuildOptions
 from s1_mmalign.builder.sources.inventory import Inventory
 from s1_mmalign.builder.sources.package import Package, check_unchanged, input_of

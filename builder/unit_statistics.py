@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from s1_mmalign.builder.disciplines import discipline_of
-from s1_mmalign.builder.extract import Extraction, Row
+from s1_mmalign.builder.extraction import Extraction, Row
 from s1_mmalign.builder.licences import licence_class
 from s1_mmalign.builder.records import DISCIPLINES, SOURCES
 from s1_mmalign.builder.sources.identify import arxiv_id_of

@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from s1_mmalign.builder.extract import Extraction, Row
+from s1_mmalign.builder.extraction import Extraction, Row
 from s1_mmalign.builder.options import ExtractOptions
 from s1_mmalign.builder.records import LICENCE_CLASSES, SOURCES, Drop
 from s1_mmalign.builder.sealed_json import seal, unseal

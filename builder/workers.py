@@ -7,7 +7,8 @@ import time
 import traceback
 
 from s1_mmalign.builder.confined_pool import ConfinedPool, TaskLost
-from s1_mmalign.builder.extract import Extraction, extract_package
+from s1_mmalign.builder.extract import extract_package
+from s1_mmalign.builder.extraction import Extraction
 from s1_mmalign.builder.images import EncodedImage, ImageDrop, ImageOptions, encode_image
 from s1_mmalign.builder.options import BuildOptions, ExtractOptions
 from s1_mmalign.builder.records import Drop

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,9 +22,10 @@ from s1_mmalign.processing.journal import Entry, Journal
 from s1_mmalign.processing.prompt import load_template
 from s1_mmalign.processing.row_answers import REPORT_COLUMNS, Row, RowAnswers
 from s1_mmalign.processing.row_images import RowImages
+from s1_mmalign.processing.row_keys import RowKeys
 from s1_mmalign.processing.run_counters import RunCounters
 
-__all__ = ["REPORT_COLUMNS", "Ahead", "Row", "RowReader", "row_key"]
+__all__ = ["REPORT_COLUMNS", "Ahead", "Row", "RowReader"]
 
 ROWS_AT_ONCE = 64
 """Rows that are read ahead together."""
@@ -55,20 +55,6 @@ class Ahead:
         return range(start, start + size + (rank < rest))
 
 
-def row_key(name: str, image_sha256: str, words: str, identity: ModelIdentity, sampling: Mapping[str, Any]) -> str:
-    """Return the journal's key of one row: 32 hex digits over everything that decides its caption.
-
-    Args:
-        name: the row's `image_path`.
-        image_sha256: of the image's bytes.
-        words: the rendered prompt (`Captioner.key_text`).
-        identity: model and revision.
-        sampling: `Captioner.sampling`.
-    """
-    parts = [name, image_sha256, words, identity.name, identity.revision, sampling]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
-
-
 class RowReader:
     """Turns rows of the dataset into `Row`s: kept, known to the journal, or wanted from the engine."""
 
@@ -81,11 +67,9 @@ class RowReader:
         ahead: Ahead | None,
         rank: int,
     ) -> None:
-        self._captioner = captioner
-        self._identity = identity
         self.template = load_template(options.prompt, options.context_tokens)
         """What rows are asked with."""
-        self._sampling = captioner.sampling(options)
+        self._keys = RowKeys(captioner, self.template, identity, captioner.sampling(options))
         self._answers = RowAnswers(options, captioner, identity, captioner.prompt_label(self.template.label))
         self._asked_anew = self._answers.retried - (frozenset() if options.flagged else frozenset(MENDED))
         self._journal = journal
@@ -122,21 +106,23 @@ class RowReader:
         if self._journal is not None:
             self._journal.close()
 
-    def answered(self, row: Row, entry: Entry, outcome: str, caption: Caption | None = None) -> None:
+    def entry(self, row: Row, caption: Caption) -> Entry:
+        """Return what the journal is to have of an answer to a row."""
+        return self._answers.entry(row, caption)
+
+    def answered(self, row: Row, entry: Entry, caption: Caption) -> None:
         """Give a row the engine's words, checked; where they would not do, the row is wanted again.
 
         Args:
             row: the row that was asked for.
             entry: what the journal has of the answer.
-            outcome: "engine": it was given now; "journal": by an earlier run.
-            caption: the answer that was given now.
+            caption: the answer.
         """
-        if outcome == "engine":
-            self._count_answer(entry, caption)
-        if self._answers.take(row, entry, outcome == "engine"):
+        self._count_answer(entry, caption)
+        if self._answers.take(row, entry, asked=True):
             self._count(row)
         else:
-            self._wanted.extendleft(self._missing([row]))
+            self._wanted.extendleft(self._missing([row], {}))
 
     def failed(self, row: Row, caption: Caption) -> None:
         """Give a row the answer that says why it has no caption."""
@@ -152,48 +138,73 @@ class RowReader:
 
     def _take_in(self, batch: Mapping[str, Sequence[Any]]) -> list[Row]:
         """Make rows of a batch, and see which of them are done."""
-        size = len(next(iter(batch.values())))
-        fields = [{name: values[index] for name, values in batch.items()} for index in range(size)]
+        names = list(batch)
+        fields = [dict(zip(names, values, strict=True)) for values in zip(*batch.values(), strict=True)]
         rows = [self._row(values) for values in fields]
-        for row, values in zip(rows, fields, strict=True):
-            if self._is_kept(row, values):
+        may_be_kept = [place for place, values in enumerate(fields) if self._may_be_kept(values)]
+        self._name_kept(rows, [(place, fields[place]["recaption_key"]) for place in may_be_kept])
+        known = self._name([row for row in rows if not row.key])
+        for place in may_be_kept:
+            row, values = rows[place], fields[place]
+            if row.key == values["recaption_key"]:
                 own = {column: values.get(column) for column in RECAPTION_COLUMNS}
                 row.answer = dict.fromkeys(REPORT_COLUMNS) | own | {"outcome": "kept", "asked": 0, "attempts": 0}
                 self._count(row)
-        self._wanted.extend(self._missing([row for row in rows if row.answer is None]))
+        self._wanted.extend(self._missing([row for row in rows if row.answer is None], known))
         return rows
 
-    def _missing(self, rows: list[Row]) -> list[Row]:
-        """Answer rows from the journal, all attempts that it has; return those that the engine must be asked for."""
+    def _name_kept(self, rows: list[Row], kept: list[tuple[int, str]]) -> None:
+        """Give rows the key that they have in the dataset where the journal has it under their fingerprint."""
+        if self._journal is None or not kept:
+            return
+        agrees = self._journal.agrees([rows[place].fingerprint for place, _ in kept], [key for _, key in kept])
+        for (place, key), same in zip(kept, agrees, strict=True):
+            if same:
+                rows[place].key = key
+
+    def _name(self, rows: list[Row]) -> dict[str, Entry]:
+        """Give rows their keys: from the journal where it has their fingerprint; return its entries of those."""
+        found = self._journal.find([row.fingerprint for row in rows]) if self._journal is not None else {}
+        for row in rows:
+            entry = found.get(row.fingerprint)
+            row.key = entry.key if entry is not None else self._keys.key(row.name, row.image_sha256, row.text)
+        return {entry.key: entry for entry in found.values()}
+
+    def _missing(self, rows: list[Row], known: dict[str, Entry]) -> list[Row]:
+        """Answer rows from the journal, all attempts that it has; return those that the engine must be asked for.
+
+        Args:
+            rows: without an answer.
+            known: entries that were read already, by key.
+        """
         missing: list[Row] = []
         while rows and self._journal is not None:
-            known = self._journal.get([row.key for row in rows])
-            missing.extend(row for row in rows if row.key not in known)
+            entries = known | self._journal.get([row.key for row in rows if row.key not in known])
+            missing.extend(row for row in rows if row.key not in entries)
             again = []
             for row in rows:
-                if row.key in known:
-                    if self._answers.take(row, known[row.key], asked=False):
+                if row.key in entries:
+                    if self._answers.take(row, entries[row.key], asked=False):
                         self._count(row)
                     else:
                         again.append(row)
             rows = again
         return missing + rows
 
-    def _is_kept(self, row: Row, values: Mapping[str, Any]) -> bool:
-        """Say whether a row has this very caption, and none of the flags for which it is asked again."""
-        if values.get("recaption_key") != row.key or not is_recaptioned(values):
+    def _may_be_kept(self, values: Mapping[str, Any]) -> bool:
+        """Say whether a row has a caption, and none of the flags for which it is asked again."""
+        if values.get("recaption_key") is None or not is_recaptioned(values):
             return False
         return self._asked_anew.isdisjoint(values.get("recaption_flags") or ())
 
     def _row(self, values: Mapping[str, Any]) -> Row:
+        """Make a row that has no key yet."""
         text = FigureText.from_row(values)
         image = self._image_of(values)
         sha256 = values.get("image_sha256") or hashlib.sha256(image() or b"").hexdigest()
-        words = self._captioner.key_text(self.template, text)
         name = values.get("image_path") or ""
-        key = row_key(name, sha256, words, self._identity, self._sampling)
         own = values.get("recaption_crc"), values.get("recaption_key"), values.get("recaption_flags")
-        return Row(key, name, text, image, own=own)
+        return Row("", name, text, image, self._keys.fingerprint(name, sha256, text), sha256, own=own)
 
     def _image_of(self, values: Mapping[str, Any]) -> Callable[[], bytes | None]:
         if self._images is not None:

@@ -30,7 +30,7 @@ from s1_mmalign.processing.captioners.base import CaptionerError
 from s1_mmalign.processing.captioners.identity import ModelIdentity
 from s1_mmalign.processing.captioners.options import RecaptionOptions
 from s1_mmalign.processing.captioners.registry import captioner_class
-from s1_mmalign.processing.map_run import RESULT_FEATURES, Watch, reporting
+from s1_mmalign.processing.map_run import RESULT_SCHEMA, Watch, reporting
 from s1_mmalign.processing.recaptioner import Recaptioner
 from s1_mmalign.processing.run_counters import FIELDS
 from s1_mmalign.processing.run_rows import ROWS_NAME
@@ -53,7 +53,7 @@ def ray_rows(
     scratch: Path,
     watch: Watch,
 ) -> Dataset:
-    """Caption rows on a Ray cluster; return RESULT_FEATURES of each, in their order.
+    """Caption rows on a Ray cluster; return `RESULT_FEATURES` of each, in their order.
 
     Args:
         rows: what `run_rows.read_rows` made; the workers open its file in `scratch`.
@@ -133,7 +133,7 @@ class RayWorker:
         """Caption the range of rows that a batch of one row names; return their answers as one serialised table."""
         start, stop = int(batch["start"][0]), int(batch["stop"][0])
         answers = self._recaptioner(self._rows[start:stop])
-        table = pa.table(answers, schema=RESULT_FEATURES.arrow_schema)
+        table = pa.table(answers, schema=RESULT_SCHEMA)
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_table(table)
@@ -148,7 +148,7 @@ def _write(results: Any, path: Path, scratch: Path, counts: dict[str, int]) -> N
         part.write_bytes(item["answers"])
         parts[item["start"]] = part
         _count(pa.ipc.open_stream(item["answers"]).read_all(), counts)
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, RESULT_FEATURES.arrow_schema) as writer:
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, RESULT_SCHEMA) as writer:
         for start in sorted(parts):
             writer.write_table(pa.ipc.open_stream(parts[start].read_bytes()).read_all())
             parts[start].unlink()

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
 
 @dataclass(frozen=True, slots=True)
 class FigureText:
@@ -35,4 +37,6 @@ class FigureText:
 
     def as_json(self) -> str:
         """Return all of it as one line of JSON, equal for equal words."""
-        return json.dumps([getattr(self, name) for name in self.__slots__], ensure_ascii=False)
+        return _encode(
+            (self.caption, self.title, self.abstract, self.contexts, self.subcaption, self.number, self.panel)
+        )

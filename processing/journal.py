@@ -3,10 +3,10 @@
     <dataset>/.s1-mmalign/journal/<time>-<host>-<pid>-<worker>.jsonl
 
 One append-only file for every worker process, so that no two ever write to the same one (it works on a network
-file system, and needs no locks). A line is one answer of an engine, with a checksum at its end:
+file system, and needs no locks). A line is one answer of an engine (`journal_entry`), with a checksum at its end:
 
-    {"key":"<32 hex>","row":"…","text":"…","finish_reason":"stop","prompt_tokens":9,"completion_tokens":9,
-     "crc":"<8 hex>"}    (on one line)
+    {"key":"<32 hex>","fingerprint":"<32 hex>","row":"…","text":"…","finish_reason":"stop","prompt_tokens":9,
+     "completion_tokens":9,"flags":[],"crc":"<8 hex>"}    (on one line)
 
 Only successes are written. A line that a kill or a full disk cut short fails its checksum and counts as absent.
 Lines reach the operating system when they are written, and the disk (fsync) at least once a second and at the
@@ -15,14 +15,10 @@ end of every batch.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
-import zlib
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,28 +26,15 @@ import numpy as np
 
 from s1_mmalign.processing.append_file import AppendFile, JournalError
 from s1_mmalign.processing.in_flight import forget
+from s1_mmalign.processing.journal_entry import Entry, decode, encode
+from s1_mmalign.processing.journal_index import SUFFIX, JournalIndex, JournalLines
 
-__all__ = ["Entry", "Journal", "JournalError", "JournalWriter", "compact"]
+__all__ = ["SUFFIX", "Entry", "Journal", "JournalError", "JournalWriter", "compact", "decode", "encode"]
 
-SUFFIX = ".jsonl"
 _MERGED = re.compile(rf"-(\d+)-merged{re.escape(SUFFIX)}$")
 """A file that `compact` wrote, with the number of its lines: nothing in it is there twice, and nobody appends to it."""
-_HEAD = b'{"key":"'
-_TAIL = len(b',"crc":"00000000"}\n')
 SYNC_SECONDS = 1.0
 OPEN_FILES = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One answer: what the engine said (before any check), for the row of this `key`."""
-
-    key: str
-    row: str
-    text: str
-    finish_reason: str | None = None
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
 
 
 class JournalWriter:
@@ -85,93 +68,80 @@ class JournalWriter:
         self._file.close()
 
 
-def encode(entry: Entry) -> bytes:
-    """Return an entry as one line, checksum and line feed included."""
-    fields = {name: getattr(entry, name) for name in Entry.__slots__}
-    body = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))[:-1].encode("utf-8", "replace")
-    return body + b',"crc":"%08x"}\n' % zlib.crc32(body)
-
-
-def decode(line: bytes) -> Entry | None:
-    """Return a line's entry, or None where the line is cut short or damaged."""
-    if not intact(line):
-        return None
-    fields = json.loads(line)
-    del fields["crc"]
-    return Entry(**fields)
-
-
-def intact(line: bytes) -> bool:
-    """Say whether a line is whole: its head, its end, and the checksum between."""
-    if not line.startswith(_HEAD) or not line.endswith(b'"}\n'):
-        return False
-    return line[-_TAIL:] == b',"crc":"%08x"}\n' % zlib.crc32(line[:-_TAIL])
-
-
 class Journal:
-    """Read access to all entries of a folder, by key.
+    """Read access to all entries of a folder, by key and by fingerprint.
 
-    In memory is an index of 20 bytes an entry (half of the key, the file, the place in it), which
-    `save` and `open` let several processes share; the texts stay on disk.
+    In memory is the index alone, which `save` and `open` let several processes share; the texts stay on disk.
     """
 
-    def __init__(self, files: list[Path], keys: np.ndarray, sources: np.ndarray, places: np.ndarray) -> None:
+    def __init__(self, files: list[Path], index: JournalIndex) -> None:
         self._files = files
-        self._keys = keys
-        self._sources = sources
-        self._places = places
+        self._index = index
         self._open_files: dict[int, BinaryIO] = {}
         self.damaged = 0
         """Lines that were passed over."""
 
     @classmethod
     def load(cls, folder: Path) -> Journal:
-        """Read the keys of all files of a folder; a folder that does not exist is an empty journal."""
-        files, keys, sources, places, damaged = _scan(folder)
-        order = np.argsort(keys, kind="stable")
-        journal = cls(files, keys[order], sources[order], places[order])
-        journal.damaged = damaged
+        """Read the index of all files of a folder; a folder that does not exist is an empty journal."""
+        lines = JournalLines.scan(folder)
+        journal = cls(lines.files, lines.index())
+        journal.damaged = lines.damaged
         return journal
 
     def save(self, folder: Path) -> None:
         """Write the index into a folder, for `open` in other processes."""
-        for name, values in (("keys", self._keys), ("sources", self._sources), ("places", self._places)):
-            np.save(folder / f"journal-{name}.npy", values)
-        (folder / "journal-files.json").write_text(json.dumps([str(path) for path in self._files]))
+        self._index.save(folder, self._files)
 
     @classmethod
     def open(cls, folder: Path) -> Journal:
         """Open an index that `save` wrote; its pages are shared between processes."""
-        files = [Path(path) for path in json.loads((folder / "journal-files.json").read_text())]
-        return cls(files, *(_map(folder / f"journal-{name}.npy") for name in ("keys", "sources", "places")))
+        return cls(*JournalIndex.open(folder))
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._index.keys)
+
+    @property
+    def merged_file(self) -> Path | None:
+        """The one file that the journal is, where `compact` would change nothing of it."""
+        whole = len(self._files) == 1 and not self.damaged and entries_named(self._files[0]) == len(self)
+        return self._files[0] if whole else None
 
     def get(self, keys: Sequence[str]) -> dict[str, Entry]:
         """Return the entries of those keys that the journal has."""
-        if not len(self._keys):
-            return {}
-        halves = np.fromiter((int(key[:16], 16) for key in keys), np.uint64, len(keys))
-        first = np.searchsorted(self._keys, halves, "left")
-        last = np.searchsorted(self._keys, halves, "right")
         found = {}
-        for key, start, stop in zip(keys, first.tolist(), last.tolist(), strict=True):
-            for index in range(start, stop):
-                entry = self._read(index)
-                if entry is not None and entry.key == key:
-                    found[key] = entry
-                    break
+        for key, lines in zip(keys, self._index.with_keys(keys), strict=True):
+            entry = next((entry for entry in map(self._read, lines) if entry is not None and entry.key == key), None)
+            if entry is not None:
+                found[key] = entry
         return found
 
-    def _read(self, index: int) -> Entry | None:
-        number = int(self._sources[index])
+    def find(self, fingerprints: Sequence[str]) -> dict[str, Entry]:
+        """Return the entries of those fingerprints that the journal has."""
+        found = {}
+        for fingerprint, lines in zip(fingerprints, self._index.with_fingerprints(fingerprints), strict=True):
+            for entry in map(self._read, lines):
+                if entry is not None and entry.fingerprint == fingerprint:
+                    found[fingerprint] = entry
+        return found
+
+    def agrees(self, fingerprints: Sequence[str], keys: Sequence[str]) -> list[bool]:
+        """Say of rows whether the journal has the key of each under its fingerprint; no line is read for it.
+
+        Half of each is compared: 64 bits of the one and, of the entry that has them, 64 of the other.
+        """
+        index = self._index
+        found = index.with_fingerprints(fingerprints)
+        return [any(index.has_key(line, key) for line in lines) for key, lines in zip(keys, found, strict=True)]
+
+    def _read(self, line: int) -> Entry | None:
+        number = int(self._index.sources[line])
         file = self._open_files.get(number)
         if file is None:
             if len(self._open_files) >= OPEN_FILES:
                 self.close()
             file = self._open_files[number] = self._files[number].open("rb")
-        file.seek(int(self._places[index]))
+        file.seek(int(self._index.places[line]))
         return decode(file.readline())
 
     def close(self) -> None:
@@ -181,38 +151,43 @@ class Journal:
         self._open_files.clear()
 
 
-def compact(folder: Path, ended: bool = True) -> int:
+def compact(folder: Path, ended: bool = True, merged: Path | None = None) -> int:
     """Merge the files of a journal into one, each key once, damaged lines left out; return how many entries it has.
-
-    `ended`: a run has ended well, and no row is open any more; what dead runs had open is forgotten.
 
     The merged file has its name before the others are removed: a kill in between leaves entries twice, which
     does no harm.
+
+    Args:
+        folder: of the journal.
+        ended: a run has ended well, and no row is open any more; what dead runs had open is forgotten.
+        merged: the `Journal.merged_file` that was read before: where it still is the only one, it is not read again.
     """
     if ended:
         forget(folder)
-    files, keys, sources, places, damaged = _scan(folder)
-    first = np.unique(keys, return_index=True)[1]
-    if not files:
+    if merged is not None and list(folder.glob(f"*{SUFFIX}")) == [merged]:
+        return entries_named(merged) or 0
+    lines = JournalLines.scan(folder)
+    first = np.unique(lines.keys, return_index=True)[1]
+    if not lines.files:
         return 0
-    if len(files) == 1 and len(first) == len(keys) and not damaged:
-        if entries_named(files[0]) != len(first):
-            files[0].replace(_merged_name(folder, len(first)))
+    if len(lines.files) == 1 and len(first) == len(lines.keys) and not lines.damaged:
+        if entries_named(lines.files[0]) != len(first):
+            lines.files[0].replace(_merged_name(folder, len(first)))
         return len(first)
-    wanted = np.zeros(len(keys), bool)
+    wanted = np.zeros(len(lines.keys), bool)
     wanted[first] = True
     temporary = folder / f".{os.getpid()}.tmp"
     try:
-        with temporary.open("wb") as merged:
-            for number, path in enumerate(files):
-                _copy_lines(path, places[(sources == number) & wanted].tolist(), merged)
-            merged.flush()
-            os.fsync(merged.fileno())
+        with temporary.open("wb") as target:
+            for number, path in enumerate(lines.files):
+                _copy_lines(path, lines.places[(lines.sources == number) & wanted].tolist(), target)
+            target.flush()
+            os.fsync(target.fileno())
         temporary.replace(_merged_name(folder, len(first)))
         _sync_folder(folder)
     finally:
         temporary.unlink(missing_ok=True)
-    for path in files:
+    for path in lines.files:
         path.unlink()
     return len(first)
 
@@ -241,35 +216,3 @@ def _copy_lines(path: Path, places: list[int], target: BinaryIO) -> None:
         for place in places:
             file.seek(place)
             target.write(file.readline())
-
-
-def _scan(folder: Path) -> tuple[list[Path], np.ndarray, np.ndarray, np.ndarray, int]:
-    """Return a folder's files and, for every whole line, half of its key, its file and its place; and the damaged."""
-    files = sorted(folder.glob(f"*{SUFFIX}"))
-    keys, sources, places = array("Q"), array("I"), array("Q")
-    damaged = 0
-    for number, path in enumerate(files):
-        for place, line in _lines(path):
-            if not intact(line):
-                damaged += 1
-                continue
-            keys.append(int(line[len(_HEAD) : len(_HEAD) + 16], 16))
-            sources.append(number)
-            places.append(place)
-    return files, np.array(keys, np.uint64), np.array(sources, np.uint32), np.array(places, np.uint64), damaged
-
-
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    place = 0
-    with path.open("rb") as file:
-        for line in file:
-            yield place, line
-            place += len(line)
-
-
-def _map(path: Path) -> np.ndarray:
-    """Map an array into memory; an empty one cannot be mapped."""
-    with path.open("rb") as file:
-        np.lib.format.read_magic(file)
-        shape = np.lib.format.read_array_header_1_0(file)[0]
-    return np.load(path, mmap_mode="r" if shape[0] else None)

@@ -28,6 +28,7 @@ RESULT_FEATURES = Features(
     | {"outcome": Value("string"), "asked": Value("int32"), "attempts": Value("int32"), "error": Value("string")}
     | {"prompt_tokens": Value("int32"), "completion_tokens": Value("int32")}
 )
+RESULT_SCHEMA = RESULT_FEATURES.arrow_schema  # made anew by each access
 COUNTERS_NAME = "counters"
 REPORT_SECONDS = 0.5
 
@@ -71,13 +72,13 @@ def map_rows(
     processes = _spawning() if num_proc > 1 else nullcontext()
     with processes, _no_bars(), reporting(counters.totals, len(rows), watch):
         try:
-            return rows.map(
+            return rows.select_columns(["index"]).map(  # the words are read ahead, by the recaptioner itself
                 _Tables(recaptioner),
                 batched=True,
                 batch_size=options.batch_size,
                 with_rank=True,
                 num_proc=num_proc if num_proc > 1 else None,
-                remove_columns=rows.column_names,
+                remove_columns=["index"],
                 features=RESULT_FEATURES,
                 load_from_cache_file=False,
                 cache_file_name=str(scratch / "captions.arrow"),
@@ -104,7 +105,7 @@ class _Tables:
         self._recaptioner = recaptioner
 
     def __call__(self, batch: Mapping[str, Sequence[Any]], rank: int | None = None) -> pa.Table:
-        return pa.table(self._recaptioner(batch, rank), schema=RESULT_FEATURES.arrow_schema)
+        return pa.table(self._recaptioner(batch, rank), schema=RESULT_SCHEMA)
 
 
 @contextmanager

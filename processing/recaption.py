@@ -86,14 +86,16 @@ def recaption_dataset(
         chosen = select_rows(folder, manifest, options, caption_sets(folder, manifest), progress)
         names = caption_columns(options.column)
         rows, places = read_rows(folder, manifest, chosen, names, scratch, progress)
+        merged = None
         if len(rows):
             tell = _telling(progress, watch, summary)
+            merged = _index_journal(folder / WORK_FOLDER / JOURNAL_FOLDER, scratch)
             captions = _caption(rows, folder, options, identity, scratch, tell)
             summary.count(captions, folder / WORK_FOLDER / ERRORS_NAME)
             summary.shards_written = write_columns(
                 folder, manifest, captions, RECAPTION_COLUMNS, progress, places, names
             )
-        compact(folder / WORK_FOLDER / JOURNAL_FOLDER)
+        compact(folder / WORK_FOLDER / JOURNAL_FOLDER, merged=merged)
     summary.seconds = time.monotonic() - started
     summary.save_rate(folder / WORK_FOLDER)
     return summary
@@ -105,12 +107,18 @@ def caption_sets(folder: Path, manifest: Manifest) -> list[str]:
     return sorted(set.intersection(*sets)) if sets else []
 
 
+def _index_journal(journal: Path, scratch: Path) -> Path | None:
+    """Write the journal's index for the workers; return its `merged_file`."""
+    known = Journal.load(journal)
+    known.save(scratch)
+    return known.merged_file
+
+
 def _caption(
     rows: Dataset, folder: Path, options: RecaptionOptions, identity: ModelIdentity, scratch: Path, watch: Watch
 ) -> Dataset:
     """Have the rows captioned by whatever runs the workers."""
     journal = folder / WORK_FOLDER / JOURNAL_FOLDER
-    Journal.load(journal).save(scratch)
     if options.backend == "ray":
         from s1_mmalign.processing.distributed import ray_rows
 

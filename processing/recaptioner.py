@@ -22,7 +22,7 @@ from s1_mmalign.processing.captioners.options import RecaptionOptions
 from s1_mmalign.processing.captioners.processes import follow_parent, pin_device
 from s1_mmalign.processing.captioners.registry import captioner_class, open_captioner
 from s1_mmalign.processing.engine_feed import EngineFeed
-from s1_mmalign.processing.journal import Entry, Journal, JournalWriter
+from s1_mmalign.processing.journal import Journal, JournalWriter
 from s1_mmalign.processing.turns import Turns
 
 FAILURES_IN_A_ROW = 64
@@ -172,23 +172,14 @@ class _Work:
     def _take(self, answers: list[tuple[list[Row], Caption]]) -> None:
         """Write answers into the journal, then into their rows."""
         entries = {
-            caption.key: Entry(
-                caption.key,
-                rows[0].name,
-                caption.text,
-                caption.finish_reason,
-                caption.prompt_tokens,
-                caption.completion_tokens,
-            )
-            for rows, caption in answers
-            if caption.error is None
+            caption.key: self._rows.entry(rows[0], caption) for rows, caption in answers if caption.error is None
         }
         if self._writer is not None:
             self._writer.append(entries.values())
         for rows, caption in answers:
             for row in rows:
                 if caption.error is None:
-                    self._rows.answered(row, entries[caption.key], "engine", caption)
+                    self._rows.answered(row, entries[caption.key], caption)
                 else:
                     self._rows.failed(row, caption)
             self._watch_failures(caption)

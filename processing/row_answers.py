@@ -12,7 +12,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from s1_mmalign.builder.records import RECAPTION_COLUMNS
@@ -23,6 +23,7 @@ from s1_mmalign.processing.captioners.sampling import Sampling
 from s1_mmalign.processing.checks import MENDED, Checked, check, retried_flags
 from s1_mmalign.processing.figure_text import FigureText
 from s1_mmalign.processing.journal import Entry
+from s1_mmalign.processing.row_keys import fingerprint_of_attempt
 
 REPORT_COLUMNS: tuple[str, ...] = ("outcome", "asked", "attempts", "prompt_tokens", "completion_tokens", "error")
 """What a row of the result says of the run, beside RECAPTION_COLUMNS. `outcome` is kept (the row has what it would
@@ -40,6 +41,9 @@ class Row:
     name: str
     text: FigureText
     image: Callable[[], bytes | None]
+    fingerprint: str = ""
+    """Of the present attempt, too (`row_keys`)."""
+    image_sha256: str = ""
     answer: dict[str, Any] | None = None
     sampling: Sampling | None = None
     """None: as the options say."""
@@ -76,7 +80,7 @@ class RowAnswers:
             entry: the answer.
             asked: it was given now, and not by an earlier run.
         """
-        checked = check(entry.text, entry.finish_reason, row.text, copies=self._copies)
+        checked = self._checked(row, entry)
         row.attempts += 1
         if asked:
             row.asked += 1
@@ -89,9 +93,36 @@ class RowAnswers:
             row.first_key = row.first_key or row.key
             row.sampling = (row.sampling or self._first).again(checked.flags, self._most_tokens)
             row.key = attempt_key(row.first_key, row.sampling, row.attempts)
+            row.fingerprint = fingerprint_of_attempt(row.fingerprint, row.key)
             return False
         self._finish(row)
         return True
+
+    def entry(self, row: Row, caption: Caption) -> Entry:
+        """Return what the journal is to have of an answer to a row: its words, and what the checks find."""
+        entry = Entry(
+            caption.key,
+            row.name,
+            caption.text,
+            caption.finish_reason,
+            caption.prompt_tokens,
+            caption.completion_tokens,
+            row.fingerprint,
+        )
+        try:
+            checked = self._check(row, entry)
+        except Exception:  # noqa: BLE001  # no caption is lost by a fault of the checks: `take` raises it again
+            return entry
+        return replace(entry, flags=checked.flags, mended=checked.text if checked.text != entry.text else None)
+
+    def _checked(self, row: Row, entry: Entry) -> Checked:
+        """Return what the checks find in an answer; what they found before, of the same words by the same code."""
+        if entry.flags is None or entry.fingerprint != row.fingerprint:
+            return self._check(row, entry)
+        return Checked(entry.text if entry.mended is None else entry.mended, entry.flags)
+
+    def _check(self, row: Row, entry: Entry) -> Checked:
+        return check(entry.text, entry.finish_reason, row.text, copies=self._copies)
 
     def fail(self, row: Row, caption: Caption) -> None:
         """Give a row the answer that says why it has no caption; of one that was asked again, the best it had."""
@@ -108,7 +139,7 @@ class RowAnswers:
         }
 
     def _wrong(self, checked: Checked) -> frozenset[str]:
-        return self.retried.intersection(checked.flags)
+        return self.retried.intersection(checked.flags) if self.retried and checked.flags else frozenset()
 
     def _finish(self, row: Row) -> None:
         assert row.best is not None

@@ -15,7 +15,8 @@ from s1_mmalign.builder.listed_files import damaged_files
 from s1_mmalign.builder.sealed_json import SealError, is_sealed, unseal
 from s1_mmalign.builder.shards import WORK_FOLDER, Manifest
 from s1_mmalign.builder.units import sound_unit
-from s1_mmalign.processing.journal import SUFFIX, entries_named, intact
+from s1_mmalign.processing.journal import SUFFIX, entries_named
+from s1_mmalign.processing.journal_entry import intact
 from s1_mmalign.processing.verify_report import VerifyReport
 
 SEALED = {

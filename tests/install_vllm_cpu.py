@@ -25,31 +25,41 @@ Its native library cannot be loaded there, so the operators that its Python code
 known to torch. Declaring their schemas is enough for all that image processors use (resize, normalise).
 """
 import sys
-from importlib.machinery import PathFinder
+from importlib.machinery import PathFinder, SourceFileLoader
 from pathlib import Path
 
 
-class DeclareOperators:
-    """Look on while `torchvision` is found; find nothing itself."""
+class WithOperators(SourceFileLoader):
+    """Declare the operators, then import `torchvision`: whoever only looks whether it is there pays for no torch."""
 
     library = None
 
+    def exec_module(self, module):
+        import torch
+
+        native = next(Path(self.path).parent.glob("_C*.so"), None)
+        if native and torch.version.cuda is None and b"libtorch_cuda" in native.read_bytes():
+            WithOperators.library = torch.library.Library("torchvision", "FRAGMENT")
+            for operator in ("nms", "qnms"):
+                schema = f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+                self.library.define(schema)
+        super().exec_module(module)
+
+
+class FindTorchvision:
+    """Finds `torchvision` where the path has it, for `WithOperators` to load; nothing else."""
+
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        if name == "torchvision" and cls.library is None:
-            spec = PathFinder.find_spec(name, path)
-            native = next(Path(spec.origin).parent.glob("_C*.so"), None) if spec and spec.origin else None
-            import torch
-
-            if native and torch.version.cuda is None and b"libtorch_cuda" in native.read_bytes():
-                cls.library = torch.library.Library("torchvision", "FRAGMENT")
-                for operator in ("nms", "qnms"):
-                    schema = f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-                    cls.library.define(schema)
-        return None
+        if name != "torchvision":
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and isinstance(spec.loader, SourceFileLoader):
+            spec.loader = WithOperators(spec.loader.name, spec.loader.path)
+        return spec
 
 
-sys.meta_path.insert(0, DeclareOperators)
+sys.meta_path.insert(0, FindTorchvision)
 '''
 
 STATE = """

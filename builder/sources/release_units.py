@@ -19,7 +19,8 @@ from typing import Any
 
 from s1_mmalign.builder.confined_pool import ConfinedPool
 from s1_mmalign.builder.disciplines import discipline_of
-from s1_mmalign.builder.extract import Extraction, Row, scrub
+from s1_mmalign.builder.extract import scrub
+from s1_mmalign.builder.extraction import Extraction, Row
 from s1_mmalign.builder.images import EncodedImage
 from s1_mmalign.builder.licences import licence_class
 from s1_mmalign.builder.options import BuildOptions

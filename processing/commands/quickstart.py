@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
-from s1_mmalign.builder.funnel import FOLDER as BUILD_REPORT
 from s1_mmalign.builder.shards import Manifest
 from s1_mmalign.processing.commands.gallery import PAGE_NAME, gallery
 
-PLOTS = ("plots", BUILD_REPORT)
 OPEN_IT = """
 Open it:
 
@@ -53,7 +51,10 @@ def quickstart(
 
 def _tell(out: Path) -> None:
     """Say what there is now, and how to open it."""
-    plots = sorted(path.relative_to(out).as_posix() for folder in PLOTS for path in (out / folder).glob("*.png"))
+    from s1_mmalign.builder.funnel import FOLDER as BUILD_REPORT
+
+    pictures = (path for folder in ("plots", BUILD_REPORT) for path in (out / folder).glob("*.png"))
+    plots = sorted(path.relative_to(out).as_posix() for path in pictures)
     print(f"""
 The dataset: {out}
 Its card:    {out / "README.md"}

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s1_mmalign.builder.explain import explain
-from s1_mmalign.builder.extract import Extraction
+from s1_mmalign.builder.extraction import Extraction
 from s1_mmalign.builder.printable import printable
 from s1_mmalign.builder.records import Drop, Figure, Graphic
 from s1_mmalign.builder.shards import FolderError

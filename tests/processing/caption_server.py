@@ -165,6 +165,7 @@ def main() -> None:
     parser.add_argument("--add", default="", help="added to each answer; escapes of characters are read as in Python")
     parser.add_argument("--port", type=int, default=0)
     Handler.options = parser.parse_args()
+    ThreadingHTTPServer.request_queue_size = 128  # 5 are too few for all that a run opens at its start
     server = ThreadingHTTPServer(("127.0.0.1", Handler.options.port), Handler)
     print(server.server_address[1], flush=True)
     server.serve_forever()

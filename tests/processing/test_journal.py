@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,49 @@ def test_a_full_disk_is_told_and_what_was_written_stays(tmp_path: Path):
     with pytest.raises(JournalError, match=r"No space left.*run the same command again"):
         writer.append([entry(2)])
     assert set(Journal.load(tmp_path).get([entry(1).key, entry(2).key])) == {entry(1).key}
+
+
+def named(number: int, fingerprint: int) -> Entry:
+    return replace(entry(number), fingerprint=f"{fingerprint * 2**100 + fingerprint:032x}", flags=("too_short",))
+
+
+def test_entries_are_found_by_their_fingerprint_too(tmp_path: Path):
+    there = [named(1, 7), named(2, 5), entry(3), replace(named(4, 6), flags=(), mended="mended")]
+    write(tmp_path / "journal", *there)
+    Journal.load(tmp_path / "journal").save(tmp_path)
+    for journal in (Journal.load(tmp_path / "journal"), Journal.open(tmp_path)):
+        wanted = [one.fingerprint for one in there if one.fingerprint]
+        assert journal.find([*wanted, "0" * 32, "f" * 32]) == {one.fingerprint: one for one in there if one.fingerprint}
+        assert journal.get([one.key for one in there]) == {one.key: one for one in there}
+        first, second = there[:2]
+        pairs = [(first.fingerprint, first.key), (first.fingerprint, second.key), ("f" * 32, first.key)]
+        assert journal.agrees(*zip(*pairs, strict=True)) == [True, False, False]
+
+
+def test_fingerprints_that_share_their_first_half_are_told_apart(tmp_path: Path):
+    first, second = (replace(entry(number), fingerprint="a" * 16 + f"{number}" * 16) for number in (1, 2))
+    write(tmp_path, first, second)
+    journal = Journal.load(tmp_path)
+    assert journal.find([second.fingerprint]) == {second.fingerprint: second}
+    assert journal.find(["a" * 32]) == {}
+
+
+def test_a_merged_journal_is_not_merged_again_unless_it_has_grown(tmp_path: Path):
+    write(tmp_path, named(1, 1), named(2, 2))
+    write(tmp_path, named(2, 2), worker=1)
+    assert Journal.load(tmp_path).merged_file is None
+    compact(tmp_path)
+    merged = Journal.load(tmp_path).merged_file
+    assert merged is not None and compact(tmp_path, merged=merged) == 2
+    assert list(tmp_path.glob("*.jsonl")) == [merged]
+    write(tmp_path, named(3, 3))
+    assert compact(tmp_path, merged=merged) == 3
+    assert len(Journal.load(tmp_path).find([named(number, number).fingerprint for number in (1, 2, 3)])) == 3
+
+
+def test_a_damaged_line_is_no_merged_journal(tmp_path: Path):
+    write(tmp_path, entry(1), entry(2))
+    compact(tmp_path)
+    merged = Journal.load(tmp_path).merged_file
+    merged.write_bytes(merged.read_bytes()[:-3])
+    assert Journal.load(tmp_path).merged_file is None

@@ -41,7 +41,7 @@ def test_a_server_in_trouble_is_asked_again_after_a_pause(status: int, folder: P
 
 def test_a_row_that_a_server_always_fails_on_costs_one_row(folder: Path, tmp_path: Path):
     with caption_server(tmp_path / "log", "--when", "sample 7.", "--status", "500") as url:
-        options = RecaptionOptions("openai", model="m", base_url=(url,), request_retries=1)
+        options = RecaptionOptions("openai", model="m", base_url=(url,), request_retries=1, in_flight=4)
         summary = recaption_dataset(folder, options, say=quiet)
     assert (summary.engine, summary.failed) == (ROWS - 1, 1) and "answered 500" in summary.errors[0]
     assert asked(tmp_path / "log").count(7) == 2
