@@ -106,9 +106,9 @@ class RowReader:
         if self._journal is not None:
             self._journal.close()
 
-    def entry(self, row: Row, caption: Caption) -> Entry:
-        """Return what the journal is to have of an answer to a row."""
-        return self._answers.entry(row, caption)
+    def checked(self, row: Row, entry: Entry) -> Entry:
+        """Return an answer to a row with what the checks find."""
+        return self._answers.checked(row, entry)
 
     def answered(self, row: Row, entry: Entry, caption: Caption) -> None:
         """Give a row the engine's words, checked; where they would not do, the row is wanted again.
@@ -142,8 +142,8 @@ class RowReader:
         fields = [dict(zip(names, values, strict=True)) for values in zip(*batch.values(), strict=True)]
         rows = [self._row(values) for values in fields]
         may_be_kept = [place for place, values in enumerate(fields) if self._may_be_kept(values)]
-        self._name_kept(rows, [(place, fields[place]["recaption_key"]) for place in may_be_kept])
-        known = self._name([row for row in rows if not row.key])
+        self._take_kept_keys(rows, [(place, fields[place]["recaption_key"]) for place in may_be_kept])
+        known = self._give_keys([row for row in rows if not row.key])
         for place in may_be_kept:
             row, values = rows[place], fields[place]
             if row.key == values["recaption_key"]:
@@ -153,16 +153,16 @@ class RowReader:
         self._wanted.extend(self._missing([row for row in rows if row.answer is None], known))
         return rows
 
-    def _name_kept(self, rows: list[Row], kept: list[tuple[int, str]]) -> None:
+    def _take_kept_keys(self, rows: list[Row], kept: list[tuple[int, str]]) -> None:
         """Give rows the key that they have in the dataset where the journal has it under their fingerprint."""
         if self._journal is None or not kept:
             return
-        agrees = self._journal.agrees([rows[place].fingerprint for place, _ in kept], [key for _, key in kept])
-        for (place, key), same in zip(kept, agrees, strict=True):
-            if same:
+        same = self._journal.has_both([rows[place].fingerprint for place, _ in kept], [key for _, key in kept])
+        for (place, key), is_same in zip(kept, same, strict=True):
+            if is_same:
                 rows[place].key = key
 
-    def _name(self, rows: list[Row]) -> dict[str, Entry]:
+    def _give_keys(self, rows: list[Row]) -> dict[str, Entry]:
         """Give rows their keys: from the journal where it has their fingerprint; return its entries of those."""
         found = self._journal.find([row.fingerprint for row in rows]) if self._journal is not None else {}
         for row in rows:
@@ -223,9 +223,9 @@ class RowReader:
                 flagged=bool(row.answer["recaption_flags"]),
             )
 
-    def _count_answer(self, entry: Entry, caption: Caption | None) -> None:
+    def _count_answer(self, entry: Entry, caption: Caption) -> None:
         if self._counters is not None:
-            cached = caption.cached_tokens if caption is not None else None
+            cached = caption.cached_tokens
             self._counters.add(
                 asked=1,
                 prompt_tokens=entry.prompt_tokens,

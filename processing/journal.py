@@ -111,7 +111,7 @@ class Journal:
         """Return the entries of those keys that the journal has."""
         found = {}
         for key, lines in zip(keys, self._index.with_keys(keys), strict=True):
-            entry = next((entry for entry in map(self._read, lines) if entry is not None and entry.key == key), None)
+            entry = next((one for one in map(self._read, lines) if one is not None and one.key == key), None)
             if entry is not None:
                 found[key] = entry
         return found
@@ -120,12 +120,13 @@ class Journal:
         """Return the entries of those fingerprints that the journal has."""
         found = {}
         for fingerprint, lines in zip(fingerprints, self._index.with_fingerprints(fingerprints), strict=True):
-            for entry in map(self._read, lines):
-                if entry is not None and entry.fingerprint == fingerprint:
-                    found[fingerprint] = entry
+            entries = map(self._read, lines)
+            entry = next((one for one in entries if one is not None and one.fingerprint == fingerprint), None)
+            if entry is not None:
+                found[fingerprint] = entry
         return found
 
-    def agrees(self, fingerprints: Sequence[str], keys: Sequence[str]) -> list[bool]:
+    def has_both(self, fingerprints: Sequence[str], keys: Sequence[str]) -> list[bool]:
         """Say of rows whether the journal has the key of each under its fingerprint; no line is read for it.
 
         Half of each is compared: 64 bits of the one and, of the entry that has them, 64 of the other.

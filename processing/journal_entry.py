@@ -36,6 +36,7 @@ class Entry:
 
 _ALWAYS = ("row", "text", "finish_reason", "prompt_tokens", "completion_tokens")
 _CHECKS = ("flags", "mended")
+_NAMES = frozenset(Entry.__slots__)
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -55,10 +56,9 @@ def decode(line: bytes) -> Entry | None:
     if not intact(line):
         return None
     fields = json.loads(line.decode())
-    del fields["crc"]
     if fields.get("flags") is not None:
         fields["flags"] = tuple(fields["flags"])
-    return Entry(**fields)
+    return Entry(**{name: fields[name] for name in fields.keys() & _NAMES})  # a later version may have more
 
 
 def intact(line: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Where a journal's entries are: an index of 32 bytes an entry, which several processes share."""
+"""Where a journal's entries are: 20 bytes an entry, 32 with a fingerprint, which several processes share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class JournalIndex:
     places: np.ndarray
     """Where in it, in bytes."""
     fingerprints: np.ndarray
-    """Half of each fingerprint (0: none), sorted for themselves."""
+    """Half of each fingerprint, sorted for themselves; lines may have none."""
     fingerprinted: np.ndarray
     """For each of `fingerprints`, which of the lines has it."""
 
@@ -55,7 +55,7 @@ class JournalIndex:
 
     def has_key(self, line: int, key: str) -> bool:
         """Say whether half of a line's key is this one's."""
-        return int(self.keys[line]) == half(key)
+        return f"{int(self.keys[line]):016x}" == key[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,10 @@ class JournalLines:
                 places.append(place)
         return cls(
             files,
-            np.array(keys, np.uint64),
-            np.array(fingerprints, np.uint64),
-            np.array(sources, np.uint32),
-            np.array(places, np.uint64),
+            np.frombuffer(keys, np.uint64),
+            np.frombuffer(fingerprints, np.uint64),
+            np.frombuffer(sources, np.uint32),
+            np.frombuffer(places, np.uint64),
             damaged,
         )
 
@@ -99,7 +99,8 @@ class JournalLines:
         """Return the lines in the order of their keys."""
         order = np.argsort(self.keys, kind="stable")
         fingerprints = self.fingerprints[order]
-        lines = np.argsort(fingerprints, kind="stable").astype(np.uint32)
+        lines = np.flatnonzero(fingerprints).astype(np.uint32)
+        lines = lines[np.argsort(fingerprints[lines], kind="stable")]
         return JournalIndex(self.keys[order], self.sources[order], self.places[order], fingerprints[lines], lines)
 
 

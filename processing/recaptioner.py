@@ -22,7 +22,7 @@ from s1_mmalign.processing.captioners.options import RecaptionOptions
 from s1_mmalign.processing.captioners.processes import follow_parent, pin_device
 from s1_mmalign.processing.captioners.registry import captioner_class, open_captioner
 from s1_mmalign.processing.engine_feed import EngineFeed
-from s1_mmalign.processing.journal import Journal, JournalWriter
+from s1_mmalign.processing.journal import Entry, Journal, JournalWriter
 from s1_mmalign.processing.turns import Turns
 
 FAILURES_IN_A_ROW = 64
@@ -171,11 +171,7 @@ class _Work:
 
     def _take(self, answers: list[tuple[list[Row], Caption]]) -> None:
         """Write answers into the journal, then into their rows."""
-        entries = {
-            caption.key: self._rows.entry(rows[0], caption) for rows, caption in answers if caption.error is None
-        }
-        if self._writer is not None:
-            self._writer.append(entries.values())
+        entries = self._write(answers)
         for rows, caption in answers:
             for row in rows:
                 if caption.error is None:
@@ -183,6 +179,21 @@ class _Work:
                 else:
                     self._rows.failed(row, caption)
             self._watch_failures(caption)
+
+    def _write(self, answers: list[tuple[list[Row], Caption]]) -> dict[str, Entry]:
+        """Write answers into the journal with what the checks find; return its entries by key.
+
+        Whatever ends the checks (Ctrl-C, a fault of theirs), no answer is lost: those that are left go in unchecked.
+        """
+        given = [(rows[0], caption) for rows, caption in answers if caption.error is None]
+        entries = {caption.key: _entry(row, caption) for row, caption in given}
+        try:
+            for row, caption in given:
+                entries[caption.key] = self._rows.checked(row, entries[caption.key])
+        finally:
+            if self._writer is not None:
+                self._writer.append(entries.values())
+        return entries
 
     def _watch_failures(self, caption: Caption) -> None:
         if caption.error is None:
@@ -200,3 +211,9 @@ def _open_journal(recaptioner: Recaptioner) -> Journal | None:
     if recaptioner.known is not None:
         return Journal.open(recaptioner.known)
     return Journal.load(recaptioner.journal) if recaptioner.journal else None
+
+
+def _entry(row: Row, caption: Caption) -> Entry:
+    """Return what the journal is to have of an answer, before it is checked."""
+    tokens = caption.prompt_tokens, caption.completion_tokens
+    return Entry(caption.key, row.name, caption.text, caption.finish_reason, *tokens, fingerprint=row.fingerprint)

@@ -37,7 +37,7 @@ class Row:
     """A row on its way: what is asked, and once it is there the answer (RECAPTION_COLUMNS and REPORT_COLUMNS)."""
 
     key: str
-    """Of the present attempt; what the row records is `first_key`."""
+    """Of the present attempt, "" before it is known; what the row records is `first_key`."""
     name: str
     text: FigureText
     image: Callable[[], bytes | None]
@@ -98,21 +98,9 @@ class RowAnswers:
         self._finish(row)
         return True
 
-    def entry(self, row: Row, caption: Caption) -> Entry:
-        """Return what the journal is to have of an answer to a row: its words, and what the checks find."""
-        entry = Entry(
-            caption.key,
-            row.name,
-            caption.text,
-            caption.finish_reason,
-            caption.prompt_tokens,
-            caption.completion_tokens,
-            row.fingerprint,
-        )
-        try:
-            checked = self._check(row, entry)
-        except Exception:  # noqa: BLE001  # no caption is lost by a fault of the checks: `take` raises it again
-            return entry
+    def checked(self, row: Row, entry: Entry) -> Entry:
+        """Return an answer to a row with what the checks find."""
+        checked = self._check(row, entry)
         return replace(entry, flags=checked.flags, mended=checked.text if checked.text != entry.text else None)
 
     def _checked(self, row: Row, entry: Entry) -> Checked:

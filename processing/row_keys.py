@@ -1,23 +1,22 @@
 """What tells one row's caption from all others: the journal's key, and the fingerprint by which it is found quickly.
 
-The key is a hash over the row, its image, the rendered prompt, model and sampling (DESIGN: the journal is the resume
-of recaptioning). To make it, a prompt must be rendered, and what an answer is worth must be checked against the
-paper: together half a millisecond a row, hours over millions of rows. The fingerprint is a hash over what both are
-made from: the row's words as they are, and the code and templates that turn them into a prompt and check the answer.
-A journal's entry carries the fingerprint under which it was asked for and checked. Where a row has the same, key and
-checks need not be made again; where it has not (another version of this program), they are.
+The key is a hash over the row's name, its image, the rendered prompt, model and sampling. To make it, a prompt must be
+rendered, and what an answer is worth must be checked against the paper: together half a millisecond a row, hours over
+millions of rows. The fingerprint is a hash over what both are made from: the row's words as they are, and the code and
+templates that turn them into a prompt and check the answer. A journal's entry carries the fingerprint under which it
+was asked for and checked. Where a row has the same, key and checks need not be made again; where it has not (another
+version of this program), they are.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import inspect
 import json
+import os
 import platform
 import zlib
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,8 @@ from s1_mmalign.processing.prompt import Template
 CODE = (
     "eval/caption_grounding/claims.py",
     "eval/caption_grounding/plain.py",
+    "processing/captioners/base.py",
+    "processing/captioners/extractive.py",
     "processing/check_form.py",
     "processing/check_language.py",
     "processing/check_source.py",
@@ -37,11 +38,29 @@ CODE = (
     "processing/figure_text.py",
     "processing/prompt.py",
     "processing/prompt_safety.py",
+    "processing/row_answers.py",
+    "processing/row_keys.py",
     "processing/sentences.py",
     "processing/token_count.py",
 )
-"""What renders prompts and checks answers: the two modules, and all of this package that they import."""
+"""What renders prompts and checks answers: all of this package that they import, and who calls them."""
 _encode = json.JSONEncoder(sort_keys=True).encode
+
+
+def _read_code() -> str:
+    """Return a hash of CODE and of the libraries beside it; of a package without sources one that never comes again."""
+    libraries = [*platform.python_version_tuple()[:2], zlib.ZLIB_RUNTIME_VERSION, importlib.metadata.version("jinja2")]
+    digest = hashlib.sha256(_encode(libraries).encode())
+    try:
+        for name in CODE:
+            digest.update((Path(__file__).parents[1] / name).read_bytes())
+    except OSError:
+        digest.update(os.urandom(16))
+    return digest.hexdigest()
+
+
+CODE_HASH = _read_code()
+"""As this process has the code: read when it is imported, not when it is needed, by when files may have changed."""
 
 
 class RowKeys:
@@ -61,7 +80,11 @@ class RowKeys:
         self._template = template
         self._identity = identity
         self._sampling = sampling
-        parts = [code_hash(captioner), template.prompt_hash, identity.name, identity.revision, sampling]
+        ours = captioner.key_text.__module__.startswith(f"{__package__}.")
+        self._key_text = None if ours else captioner.key_text
+        """Of a captioner of the user's own: it may use whatever it likes, so only what it returns can be relied on."""
+        asked = [captioner.__module__, captioner.__qualname__, captioner.copies, template.prompt_hash]
+        parts = [CODE_HASH, *asked, identity.name, identity.revision, sampling]
         self._same_for_all = hashlib.sha256(_encode(parts).encode())
 
     def key(self, name: str, image_sha256: str, text: FigureText) -> str:
@@ -78,7 +101,8 @@ class RowKeys:
     def fingerprint(self, name: str, image_sha256: str, text: FigureText) -> str:
         """Return the fingerprint of a row (32 hex digits); the arguments are those of `key`."""
         digest = self._same_for_all.copy()
-        digest.update(f"{name}\0{image_sha256}\0{text.as_json()}".encode("utf-8", "surrogatepass"))
+        words = self._key_text(self._template, text) if self._key_text is not None else ""
+        digest.update(f"{name}\0{image_sha256}\0{text.as_json()}{words}".encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:32]
 
 
@@ -99,22 +123,3 @@ def row_key(name: str, image_sha256: str, words: str, identity: ModelIdentity, s
 def fingerprint_of_attempt(fingerprint: str, key: str) -> str:
     """Return the fingerprint of a further attempt at a row, given the attempt's key."""
     return hashlib.sha256(f"{fingerprint}{key}".encode()).hexdigest()[:32]
-
-
-@cache
-def code_hash(captioner: type[Captioner]) -> str:
-    """Return a hash of all code that decides a prompt and the checks of its answer, a user's captioner included."""
-    libraries = [platform.python_version(), zlib.ZLIB_RUNTIME_VERSION, importlib.metadata.version("jinja2")]
-    digest = hashlib.sha256(_encode([captioner.__qualname__, *libraries]).encode())
-    files = {Path(__file__).parents[1] / name for name in CODE}
-    files |= {Path(file) for kind in captioner.__mro__ if (file := _source_file(kind))}
-    for path in sorted(files):
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def _source_file(kind: type) -> str | None:
-    try:
-        return inspect.getsourcefile(kind)
-    except (TypeError, OSError):  # built in, or typed in at a prompt
-        return None

@@ -133,14 +133,19 @@ def test_entries_are_found_by_their_fingerprint_too(tmp_path: Path):
         assert journal.get([one.key for one in there]) == {one.key: one for one in there}
         first, second = there[:2]
         pairs = [(first.fingerprint, first.key), (first.fingerprint, second.key), ("f" * 32, first.key)]
-        assert journal.agrees(*zip(*pairs, strict=True)) == [True, False, False]
+        pairs += [(first.fingerprint, "no hash"), (first.fingerprint, "")]
+        assert journal.has_both(*zip(*pairs, strict=True)) == [True, False, False, False, False]
 
 
 def test_fingerprints_that_share_their_first_half_are_told_apart(tmp_path: Path):
     first, second = (replace(entry(number), fingerprint="a" * 16 + f"{number}" * 16) for number in (1, 2))
-    write(tmp_path, first, second)
+    write(tmp_path, first, second, replace(second, text="of another worker"))
     journal = Journal.load(tmp_path)
-    assert journal.find([second.fingerprint]) == {second.fingerprint: second}
+    assert (
+        journal.find([second.fingerprint])
+        == {second.fingerprint: second}
+        == {second.fingerprint: journal.get([second.key])[second.key]}
+    ), "the first counts, as for `compact`"
     assert journal.find(["a" * 32]) == {}
 
 

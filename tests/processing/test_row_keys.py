@@ -1,6 +1,7 @@
 """What a restart goes by: the fingerprint, which finds a row's answer and its checks without making either again."""
 
 import ast
+import inspect
 import json
 import shutil
 from dataclasses import replace
@@ -15,6 +16,7 @@ from s1_mmalign.processing.captioners.base import Captioner
 from s1_mmalign.processing.captioners.extractive import ExtractiveCaptioner
 from s1_mmalign.processing.captioners.identity import ModelIdentity
 from s1_mmalign.processing.captioners.openai import OpenAICaptioner
+from s1_mmalign.processing.captioners.registry import CAPTIONERS, captioner_class
 from s1_mmalign.processing.figure_text import FigureText
 from s1_mmalign.processing.journal import Journal, decode, encode
 from s1_mmalign.processing.prompt import Template, load_template
@@ -55,6 +57,7 @@ CHANGES = {
         for name in FigureText.__slots__
     },
     "captioner": {"captioner": ExtractiveCaptioner},
+    "rules": {"captioner": type("OpenAICaptioner", (OpenAICaptioner,), {"copies": True})},
     "template": {"template": replace(TEMPLATE, question="What?")},
     "budget": {"template": load_template("context-v1", 100)},
     "model": {"identity": ModelIdentity("other", "1")},
@@ -70,6 +73,21 @@ def test_the_fingerprint_changes_with_all_that_decides_key_or_checks(what: str):
 
 def test_words_that_cannot_be_encoded_have_a_fingerprint():
     assert fingerprint(text=replace(TEXT, caption="\ud800")) != fingerprint(text=replace(TEXT, caption="\ud801"))
+
+
+def test_of_a_captioner_of_the_users_own_only_what_it_returns_counts():
+    class Mine(OpenAICaptioner):
+        words = "first"
+
+        @classmethod
+        def key_text(cls, template: Template, text: FigureText) -> str:
+            return cls.words
+
+    first = fingerprint(captioner=Mine)
+    Mine.words = "second"
+    assert fingerprint(captioner=Mine) != first
+    Mine.words = "first"
+    assert fingerprint(captioner=Mine) == first
 
 
 def imported(module: str) -> set[str]:
@@ -89,11 +107,15 @@ def imported(module: str) -> set[str]:
 
 
 def test_the_code_that_counts_is_all_that_prompts_and_checks_import():
+    callers = {"processing/row_keys.py", "processing/row_answers.py"}
+    definers = {
+        Path(inspect.getsourcefile(captioner_class(name).key_text)).relative_to(ROOT).as_posix() for name in CAPTIONERS
+    }
     found, todo = set(), {"processing/prompt.py", "processing/checks.py"}
     while todo:
         found |= todo
         todo = set().union(*map(imported, todo)) - found
-    assert found == set(CODE)
+    assert found | callers | definers == set(CODE)
 
 
 @pytest.fixture
@@ -124,7 +146,7 @@ def test_from_the_journal_no_prompt_is_rendered_and_nothing_is_checked_again(
         rows = captioned_and_lost(folder, options)
         assert any(row["recaption_flags"] for row in rows)
         monkeypatch.setattr(row_answers, "check", must_not_be_called)
-        monkeypatch.setattr(OpenAICaptioner, "key_text", must_not_be_called)
+        monkeypatch.setattr(row_keys, "row_key", must_not_be_called)
         requests = len(asked(tmp_path / "log"))
         summary = recaption_dataset(folder, options, say=quiet)
         assert (summary.engine, summary.journal + summary.rejected) == (0, 12) and read_rows(folder) == rows
@@ -139,7 +161,7 @@ def test_answers_that_another_version_checked_are_checked_again(
     with caption_server(tmp_path / "log") as url:
         options = RecaptionOptions("openai", model="m", base_url=(url,))
         rows = captioned_and_lost(folder, options)
-        monkeypatch.setattr(row_keys, "code_hash", lambda captioner: "of another version")
+        monkeypatch.setattr(row_keys, "CODE_HASH", "of another version")
         found = []
         check = row_answers.check
 
@@ -165,15 +187,18 @@ def test_a_journal_without_fingerprints_serves_as_before(folder: Path):
     assert (summary.engine, summary.journal) == (0, 12) and read_rows(folder) == rows
 
 
-def test_a_fault_of_the_checks_loses_no_answer(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("end", [RuntimeError, KeyboardInterrupt])
+def test_whatever_ends_the_checks_no_answer_is_lost(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: type[BaseException]
+):
     def fails(*arguments, **named):
-        raise RuntimeError("a check with a fault")
+        raise end("in a check")
 
     with caption_server(tmp_path / "log") as url:
         options = RecaptionOptions("openai", model="m", base_url=(url,), in_flight=1)
         with monkeypatch.context() as patch:
             patch.setattr(row_answers, "check", fails)
-            with pytest.raises(RuntimeError, match="a check with a fault"):
+            with pytest.raises(end, match="in a check"):
                 recaption_dataset(folder, options, say=quiet)
         assert len(Journal.load(folder / WORK_FOLDER / "journal")) == 1
         summary = recaption_dataset(folder, options, say=quiet)
