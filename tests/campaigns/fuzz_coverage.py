@@ -18,7 +18,7 @@ import io
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -121,17 +121,24 @@ def main() -> None:
     corpus.mkdir(parents=True, exist_ok=True)
     for number, data in enumerate(beginnings(options.target)):
         (corpus / f"beginning-{number}").write_bytes(data)
-    words = keep / "words.txt"
-    words.write_text("".join(f'"{_escaped(word)}"\n' for word in WORDS.get(options.target, [])))
     limits = [
         *LIBFUZZER,
-        f"-dict={words}",
+        *_dictionary(keep, WORDS.get(options.target, [])),
         f"-max_total_time={options.seconds}",
         f"-seed={options.seed}",
         f"-artifact_prefix={keep}/",
     ]
     atheris.Setup([sys.argv[0], *limits, str(corpus)], TARGETS[options.target])
     atheris.Fuzz()
+
+
+def _dictionary(keep: Path, words: Sequence[bytes]) -> list[str]:
+    """Return the option that names the words of a format; libFuzzer ends at a dictionary without any."""
+    if not words:
+        return []
+    path = keep / "words.txt"
+    path.write_text("".join(f'"{_escaped(word)}"\n' for word in words))
+    return [f"-dict={path}"]
 
 
 def _escaped(word: bytes) -> str:
