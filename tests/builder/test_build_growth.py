@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -174,9 +175,10 @@ def test_a_worker_that_is_killed_from_outside_costs_no_paper(tmp_path):
     def kill(what: str, done: int, total: int) -> None:
         if what == "papers" and done == 3:
             for process in psutil.Process().children(recursive=True):
-                if process.memory_info().rss > 60 << 20:  # a reader; fork server and tracker are small
-                    process.kill()
-                    killed.append(process.pid)
+                with suppress(psutil.NoSuchProcess):  # a process may end before it is looked at
+                    if process.memory_info().rss > 60 << 20:  # a reader; fork server and tracker are small
+                        process.kill()
+                        killed.append(process.pid)
 
     build_dataset(BuildOptions(papers=(papers,), **SMALL), out, kill)
     assert killed

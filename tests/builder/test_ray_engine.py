@@ -1,6 +1,7 @@
 """The same units from a Ray cluster, also where one of its workers is lost."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -27,9 +28,10 @@ def test_a_ray_cluster_gives_the_same_dataset_though_an_actor_is_killed(tmp_path
     def kill(what: str, done: int, total: int) -> None:
         if what == "papers" and not killed:
             for process in psutil.Process().children(recursive=True):
-                if "UnitActor" in " ".join(process.cmdline()):
-                    killed.append(process.pid)
-                    process.kill()
+                with suppress(psutil.NoSuchProcess):  # a process may end before it is looked at
+                    if "UnitActor" in " ".join(process.cmdline()):
+                        process.kill()
+                        killed.append(process.pid)
 
     try:
         over_ray = build_dataset(BuildOptions(**options, engine="ray"), tmp_path / "ray", kill)
