@@ -7,6 +7,7 @@ import io
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from s1_mmalign.processing.run_counters import RunCounters
 
 __all__ = ["REPORT_COLUMNS", "Ahead", "Row", "RowReader"]
 
-ROWS_AT_ONCE = 64
+ROWS_AT_ONCE = 256
 """Rows that are read ahead together."""
 
 
@@ -119,15 +120,14 @@ class RowReader:
             caption: the answer.
         """
         self._count_answer(entry, caption)
-        if self._answers.take(row, entry, asked=True):
-            self._count(row)
-        else:
+        if not self._answers.take(row, entry, asked=True):
             self._wanted.extendleft(self._missing([row], {}))
+        self._count([row])
 
     def failed(self, row: Row, caption: Caption) -> None:
         """Give a row the answer that says why it has no caption."""
         self._answers.fail(row, caption)
-        self._count(row)
+        self._count([row])
 
     def _read_until(self, stop: int) -> None:
         while self._ahead is not None and self._next < min(stop, self._share.stop):
@@ -149,8 +149,8 @@ class RowReader:
             if row.key == values["recaption_key"]:
                 own = {column: values.get(column) for column in RECAPTION_COLUMNS}
                 row.answer = dict.fromkeys(REPORT_COLUMNS) | own | {"outcome": "kept", "asked": 0, "attempts": 0}
-                self._count(row)
         self._wanted.extend(self._missing([row for row in rows if row.answer is None], known))
+        self._count(rows)
         return rows
 
     def _take_kept_keys(self, rows: list[Row], kept: list[tuple[int, str]]) -> None:
@@ -183,11 +183,8 @@ class RowReader:
             missing.extend(row for row in rows if row.key not in entries)
             again = []
             for row in rows:
-                if row.key in entries:
-                    if self._answers.take(row, entries[row.key], asked=False):
-                        self._count(row)
-                    else:
-                        again.append(row)
+                if row.key in entries and not self._answers.take(row, entries[row.key], asked=False):
+                    again.append(row)
             rows = again
         return missing + rows
 
@@ -208,20 +205,20 @@ class RowReader:
 
     def _image_of(self, values: Mapping[str, Any]) -> Callable[[], bytes | None]:
         if self._images is not None:
-            images, shard, row = self._images, values["shard"], values["shard_row"]
-            return lambda: images.get(shard, row)
-        image = values.get("image")
-        return lambda: image_bytes(image)
+            return partial(self._images.get, values["shard"], values["shard_row"])
+        return partial(image_bytes, values.get("image"))
 
-    def _count(self, row: Row) -> None:
-        """Count a row that has its answer."""
-        if self._counters is not None and row.answer is not None:
-            self._counters.add(
-                rows=1,
-                captioned=row.asked > 0,
-                failed=row.answer["outcome"] == "failed",
-                flagged=bool(row.answer["recaption_flags"]),
-            )
+    def _count(self, rows: list[Row]) -> None:
+        """Count those of the rows that have their answer now."""
+        if self._counters is None:
+            return
+        answers = [row.answer for row in rows if row.answer is not None]
+        self._counters.add(
+            rows=len(answers),
+            captioned=sum(row.asked > 0 for row in rows if row.answer is not None),
+            failed=sum(answer["outcome"] == "failed" for answer in answers),
+            flagged=sum(bool(answer["recaption_flags"]) for answer in answers),
+        )
 
     def _count_answer(self, entry: Entry, caption: Caption) -> None:
         if self._counters is not None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
-_encode = json.JSONEncoder(ensure_ascii=False).encode
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class FigureText:
+class FigureText(NamedTuple):
     """Caption, panel caption and paper of one image; columns that a row lacks count as empty."""
 
     caption: str
@@ -25,18 +20,17 @@ class FigureText:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> FigureText:
         """Take the words out of a row of the dataset."""
+        get = row.get
         return cls(
-            caption=row.get("caption") or "",
-            title=row.get("title"),
-            abstract=row.get("abstract"),
-            contexts=tuple(row.get("citation_contexts") or ()),
-            subcaption=row.get("subcaption"),
-            number=row.get("figure_number"),
-            panel=row.get("panel"),
+            get("caption") or "",
+            get("title"),
+            get("abstract"),
+            tuple(get("citation_contexts") or ()),
+            get("subcaption"),
+            get("figure_number"),
+            get("panel"),
         )
 
-    def as_json(self) -> str:
-        """Return all of it as one line of JSON, equal for equal words."""
-        return _encode(
-            (self.caption, self.title, self.abstract, self.contexts, self.subcaption, self.number, self.panel)
-        )
+    def as_line(self) -> str:
+        """Return all of it as one line, equal for equal words and for no others."""
+        return tuple.__repr__(self)

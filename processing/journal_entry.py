@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _HEAD = b'{"key":"'
 _SECOND = b'","fingerprint":"'
@@ -13,8 +13,7 @@ _FINGERPRINT = _KEY + 32 + len(_SECOND)
 _TAIL = len(b',"crc":"00000000"}\n')
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One answer: what the engine said, for the row of this `key`; and what the checks then found.
 
     What they found holds for rows of this `fingerprint` alone (see `row_keys`).
@@ -36,7 +35,6 @@ class Entry:
 
 _ALWAYS = ("row", "text", "finish_reason", "prompt_tokens", "completion_tokens")
 _CHECKS = ("flags", "mended")
-_NAMES = frozenset(Entry.__slots__)
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -56,9 +54,18 @@ def decode(line: bytes) -> Entry | None:
     if not intact(line):
         return None
     fields = json.loads(line.decode())
-    if fields.get("flags") is not None:
-        fields["flags"] = tuple(fields["flags"])
-    return Entry(**{name: fields[name] for name in fields.keys() & _NAMES})  # a later version may have more
+    get, flags = fields.get, fields.get("flags")  # an earlier version has not all of them, a later one may have more
+    return Entry(
+        fields["key"],
+        fields["row"],
+        fields["text"],
+        get("finish_reason"),
+        get("prompt_tokens"),
+        get("completion_tokens"),
+        get("fingerprint"),
+        None if flags is None else tuple(flags),
+        get("mended"),
+    )
 
 
 def intact(line: bytes) -> bool:

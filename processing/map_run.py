@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -70,7 +71,7 @@ def map_rows(
         report=True,
     )
     processes = _spawning() if num_proc > 1 else nullcontext()
-    with processes, _no_bars(), reporting(counters.totals, len(rows), watch):
+    with processes, _no_bars(), _thawed(), reporting(counters.totals, len(rows), watch):
         try:
             return rows.select_columns(["index"]).map(  # the words are read ahead, by the recaptioner itself
                 _Tables(recaptioner),
@@ -103,9 +104,24 @@ class _Tables:
 
     def __init__(self, recaptioner: Recaptioner) -> None:
         self._recaptioner = recaptioner
+        self._frozen = False
 
     def __call__(self, batch: Mapping[str, Sequence[Any]], rank: int | None = None) -> pa.Table:
+        if not self._frozen:  # in each process; else its garbage collector goes over all imports again and again
+            gc.freeze()
+            self._frozen = True
         return pa.table(self._recaptioner(batch, rank), schema=RESULT_SCHEMA)
+
+
+@contextmanager
+def _thawed() -> Iterator[None]:
+    """In the end have the garbage collector look at all objects again, if it did before."""
+    frozen = gc.get_freeze_count()
+    try:
+        yield
+    finally:
+        if not frozen:
+            gc.unfreeze()
 
 
 @contextmanager

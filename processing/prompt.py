@@ -104,7 +104,7 @@ class Template:
         import jinja2
 
         fitted = fit(text, self.context_tokens, self.delimiters)
-        words = {name: getattr(fitted, name) for name in FigureText.__slots__}
+        words = {name: getattr(fitted, name) for name in FigureText._fields}
         try:
             return Prompt(*(part(words) for part in self._parts))
         except jinja2.TemplateError as error:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from s1_mmalign.builder.records import RECAPTION_COLUMNS
@@ -101,7 +101,7 @@ class RowAnswers:
     def checked(self, row: Row, entry: Entry) -> Entry:
         """Return an answer to a row with what the checks find."""
         checked = self._check(row, entry)
-        return replace(entry, flags=checked.flags, mended=checked.text if checked.text != entry.text else None)
+        return entry._replace(flags=checked.flags, mended=checked.text if checked.text != entry.text else None)
 
     def _checked(self, row: Row, entry: Entry) -> Checked:
         """Return what the checks find in an answer; what they found before, of the same words by the same code."""
@@ -132,19 +132,17 @@ class RowAnswers:
     def _finish(self, row: Row) -> None:
         assert row.best is not None
         entry, checked = row.best
-        rejected = bool(self._wrong(checked) - set(MENDED))
-        text = None if rejected else checked.text
-        columns = {
+        rejected = not self._wrong(checked).issubset(MENDED)
+        text, key, flags = None if rejected else checked.text, row.first_key or row.key, list(checked.flags)
+        had = not row.asked and row.own[1] == key and row.own == (text_crc(text), key, flags)
+        outcome = "kept" if had else "rejected" if rejected else "engine" if row.asked else "journal"
+        row.answer = {
             "recaption": text,
             "recaption_model": self._model,
             "recaption_prompt": self._prompt,
-            "recaption_key": row.first_key or row.key,
+            "recaption_key": key,
             "recaption_finish_reason": entry.finish_reason,
-            "recaption_flags": list(checked.flags),
-        }
-        had = row.own == (text_crc(text), columns["recaption_key"], columns["recaption_flags"])
-        outcome = "kept" if had and not row.asked else "rejected" if rejected else "engine" if row.asked else "journal"
-        row.answer = columns | {
+            "recaption_flags": flags,
             "outcome": outcome,
             "asked": row.asked,
             "attempts": row.attempts,

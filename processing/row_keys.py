@@ -102,7 +102,7 @@ class RowKeys:
         """Return the fingerprint of a row (32 hex digits); the arguments are those of `key`."""
         digest = self._same_for_all.copy()
         words = self._key_text(self._template, text) if self._key_text is not None else ""
-        digest.update(f"{name}\0{image_sha256}\0{text.as_json()}{words}".encode("utf-8", "surrogatepass"))
+        digest.update(f"{name}\0{image_sha256}\0{text.as_line()}{words}".encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:32]
 
 

@@ -62,7 +62,9 @@ def read_rows(
             for start, table in _groups(folder / shard.path, wanted, names):
                 rows = wanted[(wanted >= start) & (wanted < start + table.num_rows)]
                 rows = rows[_by_paper(table["paper_id"].take(pa.array(rows - start)))]
-                part = _part(table.take(pa.array(rows - start)), names, shard.path, index, rows)
+                if not np.array_equal(rows, np.arange(start, start + table.num_rows)):
+                    table = table.take(pa.array(rows - start))
+                part = _part(table, names, shard.path, index, rows)
                 writer.write_table(part, max_chunksize=1000)
                 targets.append(rows)
                 index += len(rows)

@@ -136,9 +136,12 @@ class _NewValues:
         here = np.flatnonzero((self.targets >= start) & (self.targets < stop))
         if self.part is None or not len(here):
             return pa.table({"outcome": ["kept"] * (stop - start)})
-        source = np.full(stop - start, -1)
-        source[self.targets[here] - start] = here
-        table = self.part.take(pa.array(source, mask=source < 0))
+        if np.array_equal(self.targets[here], np.arange(start, stop)) and here[-1] - here[0] == len(here) - 1:
+            table = self.part.slice(here[0], len(here))  # all of them, in order: nothing needs to be copied
+        else:
+            source = np.full(stop - start, -1)
+            source[self.targets[here] - start] = here
+            table = self.part.take(pa.array(source, mask=source < 0))
         place = table.schema.get_field_index("outcome")
         return table.set_column(place, "outcome", pc.fill_null(table["outcome"], "kept"))
 

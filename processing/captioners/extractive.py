@@ -202,7 +202,7 @@ class ExtractiveCaptioner(Captioner):
     @classmethod
     def key_text(cls, template: Template, text: FigureText) -> str:
         """All words of the figure decide, and the rules."""
-        return f"{_rules()}\0{text.as_json()}"
+        return f"{_rules()}\0{text.as_line()}"
 
     def prepare(self, request: Any) -> FigureText:
         """Only the words are needed."""

@@ -39,7 +39,7 @@ class RecaptionOptions:
     seed: int = 0
     max_pixels: int = 1_310_720
     """Images with more pixels are made smaller before the engine sees them (1,280 tokens of Qwen3-VL)."""
-    batch_size: int = 64
+    batch_size: int = 512
     """Rows in one call of the function that `datasets.map` runs."""
     in_flight: int | None = None
     """Requests that an engine holds at once; None: the captioner's default."""

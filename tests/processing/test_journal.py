@@ -1,6 +1,5 @@
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,11 +119,11 @@ def test_a_full_disk_is_told_and_what_was_written_stays(tmp_path: Path):
 
 
 def named(number: int, fingerprint: int) -> Entry:
-    return replace(entry(number), fingerprint=f"{fingerprint * 2**100 + fingerprint:032x}", flags=("too_short",))
+    return entry(number)._replace(fingerprint=f"{fingerprint * 2**100 + fingerprint:032x}", flags=("too_short",))
 
 
 def test_entries_are_found_by_their_fingerprint_too(tmp_path: Path):
-    there = [named(1, 7), named(2, 5), entry(3), replace(named(4, 6), flags=(), mended="mended")]
+    there = [named(1, 7), named(2, 5), entry(3), named(4, 6)._replace(flags=(), mended="mended")]
     write(tmp_path / "journal", *there)
     Journal.load(tmp_path / "journal").save(tmp_path)
     for journal in (Journal.load(tmp_path / "journal"), Journal.open(tmp_path)):
@@ -138,8 +137,8 @@ def test_entries_are_found_by_their_fingerprint_too(tmp_path: Path):
 
 
 def test_fingerprints_that_share_their_first_half_are_told_apart(tmp_path: Path):
-    first, second = (replace(entry(number), fingerprint="a" * 16 + f"{number}" * 16) for number in (1, 2))
-    write(tmp_path, first, second, replace(second, text="of another worker"))
+    first, second = (entry(number)._replace(fingerprint="a" * 16 + f"{number}" * 16) for number in (1, 2))
+    write(tmp_path, first, second, second._replace(text="of another worker"))
     journal = Journal.load(tmp_path)
     assert (
         journal.find([second.fingerprint])

@@ -1,4 +1,5 @@
 import fcntl
+import gc
 import shutil
 import subprocess
 import sys
@@ -97,6 +98,12 @@ def test_progress_counts_all_rows_and_shards(folder: Path):
     told: list[tuple[str, int, int]] = []
     recaption_dataset(folder, RecaptionOptions(batch_size=4), lambda *what: told.append(what), quiet)
     assert ("rows", 20, 20) in told and told[-1] == ("shards", 3, 3)
+
+
+def test_the_garbage_collector_of_who_calls_is_left_as_it_was(folder: Path):
+    frozen = gc.get_freeze_count()
+    recaption_dataset(folder, say=quiet)
+    assert gc.get_freeze_count() == frozen
 
 
 def test_two_processes_give_what_one_gives(folder: Path, tmp_path: Path):

@@ -53,8 +53,8 @@ CHANGES = {
     "name": {"name": "other"},
     "image": {"sha256": "01"},
     **{
-        name: {"text": replace(TEXT, **{name: ("Other.",) if name == "contexts" else "other"})}
-        for name in FigureText.__slots__
+        name: {"text": TEXT._replace(**{name: ("Other.",) if name == "contexts" else "other"})}
+        for name in FigureText._fields
     },
     "captioner": {"captioner": ExtractiveCaptioner},
     "rules": {"captioner": type("OpenAICaptioner", (OpenAICaptioner,), {"copies": True})},
@@ -72,7 +72,7 @@ def test_the_fingerprint_changes_with_all_that_decides_key_or_checks(what: str):
 
 
 def test_words_that_cannot_be_encoded_have_a_fingerprint():
-    assert fingerprint(text=replace(TEXT, caption="\ud800")) != fingerprint(text=replace(TEXT, caption="\ud801"))
+    assert fingerprint(text=TEXT._replace(caption="\ud800")) != fingerprint(text=TEXT._replace(caption="\ud801"))
 
 
 def test_of_a_captioner_of_the_users_own_only_what_it_returns_counts():
@@ -180,7 +180,7 @@ def test_a_journal_without_fingerprints_serves_as_before(folder: Path):
     rows = captioned_and_lost(folder, RecaptionOptions())
     (file,) = (folder / WORK_FOLDER / "journal").glob("*.jsonl")
     entries = [decode(line) for line in file.read_bytes().splitlines(keepends=True)]
-    early = [replace(entry, fingerprint=None, flags=None, mended=None) for entry in entries]
+    early = [entry._replace(fingerprint=None, flags=None, mended=None) for entry in entries]
     file.write_bytes(b"".join(map(encode, early)))
     assert all(set(json.loads(line)) & {"fingerprint", "flags", "mended"} == set() for line in file.open())
     summary = recaption_dataset(folder, say=quiet)
