@@ -19,7 +19,7 @@ from s1_mmalign.processing.caption_rows import Ahead
 from s1_mmalign.processing.captioners.base import CaptionerError
 from s1_mmalign.processing.captioners.identity import ModelIdentity
 from s1_mmalign.processing.captioners.options import RecaptionOptions
-from s1_mmalign.processing.captioners.processes import Reaper
+from s1_mmalign.processing.map_processes import spawned_processes
 from s1_mmalign.processing.recaptioner import Recaptioner
 from s1_mmalign.processing.run_counters import RunCounters
 from s1_mmalign.processing.run_status import RunMeter, RunStatus
@@ -70,7 +70,7 @@ def map_rows(
         known=scratch,
         report=True,
     )
-    processes = _spawning() if num_proc > 1 else nullcontext()
+    processes = spawned_processes() if num_proc > 1 else nullcontext()
     with processes, _no_bars(), _thawed(), reporting(counters.totals, len(rows), watch):
         try:
             return rows.select_columns(["index"]).map(  # the words are read ahead, by the recaptioner itself
@@ -149,21 +149,6 @@ def reporting(totals: Callable[[], dict[str, int]], total: int, watch: Watch) ->
         ended.set()
         thread.join()
         watch(meter.status(totals()))
-
-
-@contextmanager
-def _spawning() -> Iterator[None]:
-    """Have `map` start its processes afresh, and end with this one.
-
-    CUDA, and locks that another thread holds, do not survive a fork.
-    """
-    before = multiprocess.get_start_method(allow_none=True)
-    multiprocess.set_start_method("spawn", force=True)
-    try:
-        with Reaper(multiprocess.active_children):
-            yield
-    finally:
-        multiprocess.set_start_method(before, force=True)
 
 
 @contextmanager

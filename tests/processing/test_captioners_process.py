@@ -52,7 +52,7 @@ def quarantined(folder: Path) -> list[dict]:
 @pytest.mark.parametrize(("word", "said"), [("KILL", "SIGKILL"), ("SEGFAULT", "SIGSEGV"), ("HANG", "no token for")])
 def test_a_row_on_which_the_engine_dies_is_found_and_costs_one_row(word: str, said: str, tmp_path: Path, capfd):
     folder, log = dataset(tmp_path / "dataset", {21: word}), tmp_path / "log"
-    summary = recaption_dataset(folder, frail(log, engine_timeout=1.5), say=quiet)
+    summary = recaption_dataset(folder, frail(log, engine_timeout=3.0), say=quiet)
     assert (summary.engine, summary.failed) == (ROWS - 1, 1)
     rows = read_rows(folder)
     assert rows[21]["recaption"] is None and rows[21]["recaption_flags"] == ["quarantined"]
@@ -101,7 +101,7 @@ def test_an_engine_killed_from_outside_costs_no_row(tmp_path: Path):
 
     thread = threading.Thread(target=hurt_engines)
     thread.start()
-    options = frail(log, engine_timeout=2.0, engine={"delay": 0.05}, in_flight=4)
+    options = frail(log, engine_timeout=4.0, engine={"delay": 0.05}, in_flight=4)
     summary = recaption_dataset(folder, options, say=quiet)
     thread.join()
     assert (summary.engine, summary.failed, starts(log)) == (ROWS, 0, 3)

@@ -212,9 +212,9 @@ def test_a_busy_server_is_asked_again(folder: Path, tmp_path: Path):
 
 def test_a_server_that_hangs_costs_the_row(folder: Path, tmp_path: Path):
     with caption_server(tmp_path / "log", "--hang", "sample 3.") as url:
-        options = RecaptionOptions("openai", base_url=(url,), limit=6, request_retries=0, timeout=2.0)
+        options = RecaptionOptions("openai", base_url=(url,), limit=6, request_retries=0, timeout=5.0)
         summary = recaption_dataset(folder, options, say=quiet)
-    assert (summary.engine, summary.failed) == (5, 1) and "no answer within 2 s" in summary.errors[0]
+    assert (summary.engine, summary.failed) == (5, 1) and "no answer within 5 s" in summary.errors[0]
 
 
 def test_a_dead_server_of_two_is_made_good_by_the_other(folder: Path, tmp_path: Path):

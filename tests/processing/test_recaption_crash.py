@@ -151,6 +151,27 @@ def test_a_killed_worker_ends_the_run_and_a_killed_run_ends_its_workers(tmp_path
     assert_each_row_once(folder, ROWS)
 
 
+def test_a_worker_that_is_killed_after_its_share_ends_the_run_too(tmp_path: Path):
+    """It waits for a task then, and holds the lock on the tasks: nobody may wait for that."""
+    folder, log = write_dataset(tmp_path / "dataset", [figure_row(index) for index in range(8)]), tmp_path / "log"
+    with caption_server(log, "--hang", "sample 6.") as url, (tmp_path / "stderr").open("w+") as stderr:
+        options = {"captioner": "openai", "model": "m", "base_url": [url], "in_flight": 2, "num_proc": 2}
+        process = start(folder, options, tmp_path / "run.py", stderr)
+        while len(journaled(folder)) < 7:
+            assert process.poll() is None
+            time.sleep(0.01)
+        (first,) = (
+            path
+            for path in (folder / ".s1-mmalign" / "journal").glob("*.jsonl")
+            if json.loads(path.open().readline())["row"] in {name_of(sample) for sample in range(4)}
+        )
+        time.sleep(1)
+        os.kill(int(first.stem.split("-")[-2]), signal.SIGKILL)
+        process.communicate(timeout=120)
+        stderr.seek(0)
+        assert process.returncode == 1 and "a worker process died" in stderr.read()
+
+
 def test_ctrl_c_ends_the_run_and_its_workers_at_once(tmp_path: Path):
     folder = write_dataset(tmp_path / "dataset", [figure_row(index) for index in range(ROWS)])
     log = tmp_path / "log"
