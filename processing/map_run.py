@@ -85,18 +85,25 @@ def map_rows(
                 cache_file_name=str(scratch / "captions.arrow"),
                 new_fingerprint="recaption",
             )
-        except multiprocess.TimeoutError as error:  # what `map` makes of an interruption while workers are busy
-            raise (error.__context__ or error) from None
-        except RuntimeError as error:
-            if "abruptly died" not in str(error):
-                raise
-            raise CaptionerError(
-                "a worker process died (killed, out of memory, or started by a script that lacks "
-                "`if __name__ == '__main__':`). What it had captioned is in the journal: run the same command again, "
-                "with a smaller --num-proc if memory ran out."
-            ) from error
+        except multiprocess.TimeoutError as error:  # what `map` makes of any end while workers are busy
+            raise _reason(error.__context__ or error, num_proc) from None
+        except (RuntimeError, EOFError, ConnectionError) as error:
+            raise _reason(error, num_proc) from None
         finally:
             recaptioner.close()
+
+
+def _reason(error: BaseException, num_proc: int) -> BaseException:
+    """Return what ended `map`: where that is a process that died, in our words."""
+    worker = isinstance(error, RuntimeError) and "abruptly died" in str(error)
+    queue = num_proc > 1 and isinstance(error, EOFError | ConnectionError)  # of the process that hands on the answers
+    if not worker and not queue:
+        return error
+    return CaptionerError(
+        "a worker process died (killed, out of memory, or started by a script that lacks "
+        "`if __name__ == '__main__':`). What it had captioned is in the journal: run the same command again, "
+        "with a smaller --num-proc if memory ran out."
+    )
 
 
 class _Tables:

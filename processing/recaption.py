@@ -9,12 +9,9 @@ what is missing, and where nothing is, starts none.
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -24,6 +21,7 @@ from s1_mmalign.builder.caption_columns import caption_columns, names_in
 from s1_mmalign.builder.folder_lock import locked
 from s1_mmalign.builder.listed_files import check_files, check_shards
 from s1_mmalign.builder.records import RECAPTION_COLUMNS
+from s1_mmalign.builder.scratch_folder import scratch_folder
 from s1_mmalign.builder.shards import WORK_FOLDER, Manifest
 from s1_mmalign.processing.captioners.identity import ModelIdentity
 from s1_mmalign.processing.captioners.options import RecaptionOptions
@@ -78,7 +76,7 @@ def recaption_dataset(
         say(captioner.notice)
     summary = RecaptionSummary(identity.label, captioner.prompt_label(template.label), engines=options.num_proc)
     started = time.monotonic()
-    with locked(folder), _scratch(folder / WORK_FOLDER) as scratch:
+    with locked(folder), scratch_folder(folder / WORK_FOLDER, "recaption") as scratch:
         manifest = Manifest.load(folder)
         finish_replacement(folder, manifest)
         check_files(folder, manifest)
@@ -140,12 +138,3 @@ def _telling(progress: Progress, watch: Watch, summary: RecaptionSummary) -> Wat
             summary.steady_seconds = status.seconds - first[0].seconds
 
     return tell
-
-
-@contextmanager
-def _scratch(work: Path) -> Iterator[Path]:
-    """A folder for this run's files; those of runs that were killed are removed (the folder is locked)."""
-    for left in work.glob("recaption-*.tmp"):
-        shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix="recaption-", suffix=".tmp", dir=work) as scratch:
-        yield Path(scratch)
