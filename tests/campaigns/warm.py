@@ -84,11 +84,13 @@ def _child(request: Mapping[str, Any]) -> None:
     except BaseException:  # noqa: BLE001 - what an interpreter does with it
         sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
         code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    threading._shutdown()  # type: ignore[attr-defined]  # what the interpreter does at its end,
-    atexit._run_exitfuncs()
-    os._exit(code)  # but for the destructors of C++: they wait for threads that the fork left behind
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        threading._shutdown()  # type: ignore[attr-defined]  # what the interpreter does at its end,
+        atexit._run_exitfuncs()
+    finally:  # a signal may come as late as this
+        os._exit(code)  # but for the destructors of C++: they wait for threads that the fork left behind
 
 
 def main() -> None:
