@@ -18,10 +18,12 @@ def full_disk_explained(folder: Path) -> Iterator[None]:
     """Turn what is raised when the disk of `folder` is full into a `FolderError` that says how to go on."""
     try:
         yield
-    except OSError as error:
-        if error.errno not in _FULL:
+    except (OSError, ValueError) as error:
+        # `datasets` writes once more to a file that it could not write to the end: ValueError, "closed file"
+        full = error.__context__ if type(error) is ValueError else error
+        if not isinstance(full, OSError) or full.errno not in _FULL:
             raise
-        raise _full(folder, error) from error
+        raise _full(folder, full) from error
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):  # low byte: without detail
             raise

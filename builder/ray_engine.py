@@ -62,8 +62,9 @@ def make_units_on_ray(
     if not ray.is_initialized():
         import os
 
-        local = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": options.worker_count, "include_dashboard": False}
-        ray.init(log_to_driver=False, **local)
+        # "local": without it Ray joins whatever cluster was last started on this machine, by whomever
+        own = {"address": "local", "num_cpus": options.worker_count, "include_dashboard": False}
+        ray.init(log_to_driver=False, **({} if os.environ.get("RAY_ADDRESS") else own))
     _Cluster(ray, inventory, folder.resolve(), options, on_papers).run(list(units))
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from s1_mmalign.builder.disk_space import full_disk_explained
 from s1_mmalign.builder.folder_lock import locked
 from s1_mmalign.builder.listed_files import check_files, check_shards, list_written, write_listed
 from s1_mmalign.builder.shards import Manifest
@@ -66,7 +67,11 @@ def evaluate_dataset(folder: Path, options: EvaluateOptions, progress: Progress 
     """
     folder = Path(folder)
     Manifest.load(folder)
-    with launched(options.engine, options.num_proc) as workers, locked(folder) if workers.is_main else nullcontext():
+    with (
+        launched(options.engine, options.num_proc) as workers,
+        locked(folder) if workers.is_main else nullcontext(),
+        full_disk_explained(folder),
+    ):
         return _evaluate(folder, options, workers, progress)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 from datasets import Dataset
 
+from s1_mmalign.builder.disk_space import full_disk_explained
 from s1_mmalign.builder.folder_lock import locked
 from s1_mmalign.builder.records import SCORE_COLUMNS
 from s1_mmalign.builder.scratch_folder import scratch_folder
@@ -58,7 +59,7 @@ def score_columns(
     cache.reload()
     if not workers.is_main:
         return 0
-    with locked(folder):
+    with locked(folder), full_disk_explained(folder):
         if Manifest.load(folder).shards != manifest.shards:
             raise FolderError(f"{folder}: was changed while its rows were scored. Run the same command again.")
         finish_replacement(folder, manifest)

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from s1_mmalign.builder.disk_space import full_disk_explained
 from s1_mmalign.builder.folder_lock import reading
 from s1_mmalign.builder.listed_files import check_shards
 from s1_mmalign.builder.shards import FolderError, Manifest
@@ -91,7 +92,7 @@ def export_dataset(
     Manifest.load(folder)
     _check_out(folder, out, options.layout)
     settle(folder)
-    with reading(folder):
+    with reading(folder), full_disk_explained(out):
         return _export(folder, out, options, progress)
 
 

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from datasets import Dataset
 
 from s1_mmalign.builder.caption_columns import caption_columns, names_in
+from s1_mmalign.builder.disk_space import full_disk_explained
 from s1_mmalign.builder.folder_lock import locked
 from s1_mmalign.builder.listed_files import check_files, check_shards
 from s1_mmalign.builder.records import RECAPTION_COLUMNS
@@ -64,7 +65,7 @@ def recaption_dataset(
         watch: told rates and shares while rows are captioned.
 
     Raises:
-        FolderError: no dataset folder, or another process works in it.
+        FolderError: no dataset folder, another process works in it, or the disk is full.
         FilterError, PromptError, CaptionerError, JournalError: see there; the text says what to do.
     """
     options = options or RecaptionOptions()
@@ -76,7 +77,11 @@ def recaption_dataset(
         say(captioner.notice)
     summary = RecaptionSummary(identity.label, captioner.prompt_label(template.label), engines=options.num_proc)
     started = time.monotonic()
-    with locked(folder), scratch_folder(folder / WORK_FOLDER, "recaption") as scratch:
+    with (
+        locked(folder),
+        full_disk_explained(folder),
+        scratch_folder(folder / WORK_FOLDER, "recaption") as scratch,
+    ):
         manifest = Manifest.load(folder)
         finish_replacement(folder, manifest)
         check_files(folder, manifest)

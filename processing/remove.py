@@ -16,6 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from s1_mmalign.builder.disk_space import full_disk_explained
 from s1_mmalign.builder.folder_lock import locked
 from s1_mmalign.builder.listed_files import write_listed
 from s1_mmalign.builder.records import Drop, DropReason
@@ -63,7 +64,7 @@ def remove_papers(
         InputError: the list cannot be read.
     """
     Manifest.load(folder)
-    with locked(folder):
+    with locked(folder), full_disk_explained(folder):
         manifest = Manifest.load(folder)
         finish_replacement(folder, manifest)
         removed = load_tombstones(folder).with_more(papers)

@@ -15,10 +15,11 @@ def finish_stage(
     folder: Path, stage: str, options: object, results: Mapping[str, Any], replaces: Collection[str] = ()
 ) -> None:
     """Record a stage in `recipe.json` (see `record_stage`) and render the card from what the folder holds now."""
+    from s1_mmalign.builder.disk_space import full_disk_explained
     from s1_mmalign.builder.folder_lock import locked
     from s1_mmalign.dataset_card.card import write_card
     from s1_mmalign.dataset_card.recipe import record_stage
 
-    with locked(folder):
+    with locked(folder), full_disk_explained(folder):
         record_stage(folder, stage, options, results, replaces=replaces)
         write_card(folder)

@@ -179,7 +179,7 @@ def test_ghostscript_ends_soon_after_the_process_that_asked_was_killed(tmp_path)
     script = tmp_path / "ask.py"
     endless = EPS + b"{} loop"
     script.write_text(
-        f"from s1_mmalign.builder.ghostscript import render_postscript\nrender_postscript({endless!r}, 400, 1)\n"
+        f"from s1_mmalign.builder.ghostscript import render_postscript\nrender_postscript({endless!r}, 400, 5)\n"
     )
     asker = subprocess.Popen([sys.executable, str(script)], env={**os.environ, "TMPDIR": str(tmp_path)})
     while not (running := ghostscripts_in(tmp_path)):

@@ -52,14 +52,16 @@ class Ranges(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128
+
+
 @pytest.fixture
 def served(tmp_path):
     """A folder, and the URL under which it is served."""
     handler = type("Handler", (Ranges,), {"sent": 0})
     (tmp_path / "served").mkdir()
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(handler, directory=str(tmp_path / "served"))
-    )
+    server = Server(("127.0.0.1", 0), functools.partial(handler, directory=str(tmp_path / "served")))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield tmp_path / "served", f"http://127.0.0.1:{server.server_address[1]}", handler
     server.shutdown()

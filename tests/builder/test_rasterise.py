@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import subprocess
 import sys
@@ -117,8 +116,15 @@ def test_picture_that_takes_for_ever_is_stopped_and_the_next_one_is_drawn() -> N
 def test_drawing_process_that_dies_costs_one_picture() -> None:
     render_document(SVG, "svg", 400, 60)
     assert rasterise._drawer is not None
-    killer = threading.Timer(0.5, os.kill, (rasterise._drawer.process.pid, signal.SIGKILL))
-    killer.start()
+    drawer = rasterise._drawer
+
+    def kill_when_busy() -> None:
+        while not drawer._busy:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        drawer.process.kill()
+
+    threading.Thread(target=kill_when_busy, daemon=True).start()
     with pytest.raises(ImageDrop, match="exit code") as drop:
         render_document(endless_svg(), "svg", 400, 60)
     assert drop.value.reason == "image_unreadable"
@@ -145,8 +151,8 @@ def test_interrupted_picture_is_not_given_out_for_the_next_one() -> None:
     render_document(SVG, "svg", 400, 60)
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.3)
         with pytest.raises(AlarmError):
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
             render_document(endless_svg(), "svg", 400, 60)
     finally:
         signal.signal(signal.SIGALRM, before)

@@ -89,11 +89,13 @@ class Campaign:
         """Disturb until there were so many disturbances, or the time is up."""
         result = Result(fault.name, self.stage.name)
         end = time.monotonic() + seconds
-        rounds = 0
+        rounds, least = 0, self.seconds / 2
         while result.tried < times and rounds < 5 * times and not fault.over and time.monotonic() < end:
             rounds += 1
             self.stage.reset()
             met = fault.round(self)
+            if not met:
+                self.seconds = max(0.8 * self.seconds, least)  # the run that was measured was slower than these
             self.finish()
             self.judge(result, met)
             print(f"{result.row()} {self.problems[-1:]}", file=sys.stderr, flush=True)

@@ -57,7 +57,7 @@ def test_captions_added_in_two_processes_are_judged_together(tmp_path):
     from s1_mmalign.eval.caption_grounding.caption_grounding import CaptionGrounding
 
     common = {"num_process": 2, "cache_dir": str(tmp_path), "experiment_id": "two"}
-    other = multiprocessing.get_context("fork").Process(target=add_in_another_process, args=(common,))
+    other = multiprocessing.get_context("spawn").Process(target=add_in_another_process, args=(common,))
     other.start()
     try:
         metric = CaptionGrounding(process_id=0, **common)

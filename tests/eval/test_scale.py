@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -19,6 +18,7 @@ from s1_mmalign.eval.report import EvaluateOptions, evaluate_dataset
 from s1_mmalign.eval.score_cache import SCORES_FOLDER
 from s1_mmalign.processing.verify import verify_folder
 from tests.eval.report_dataset import OFF, QUICK, make_row, write_dataset
+from tests.free_port import free_port
 
 RUN = """
 import os, signal, sys
@@ -72,12 +72,6 @@ def numbers(report: dict) -> list[float]:
     for name in ("grounding", "clip_score", "pseudo_perplexity"):
         walk(report[name])
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
 
 
 def test_a_killed_run_is_finished_by_two_processes_each_score_computed_once_and_the_report_as_undisturbed(
@@ -149,7 +143,7 @@ def test_ray_actors_give_the_scores_of_one_process(tmp_path, tiny_clip, tiny_ber
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     folder = dataset(tmp_path / "dataset")
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200 << 20)
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200 << 20)
     try:
         options = EvaluateOptions(
             clip_model=tiny_clip,

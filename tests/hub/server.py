@@ -56,6 +56,11 @@ class Fault:
     """Lose the connection in the middle of the answer's body."""
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # clients open many connections at once, while this process has other work
+    daemon_threads = True
+
+
 class LoopbackHub:
     """A Hub for tests, served by threads of this process while used as a context manager."""
 
@@ -75,8 +80,7 @@ class LoopbackHub:
             def hub(self) -> LoopbackHub:
                 return hub
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> LoopbackHub:

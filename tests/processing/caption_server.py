@@ -109,9 +109,9 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def immortal_server(log: Path, *arguments: str) -> Iterator[str]:
     """As `caption_server`, started again on the same port whenever it dies, as a service manager does."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    from tests.free_port import free_port  # not known where this file is run by itself
+
+    port = str(free_port())
     ended = threading.Event()
     command = [sys.executable, __file__, str(log), "--port", port, *arguments]
 

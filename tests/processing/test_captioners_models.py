@@ -7,14 +7,15 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from s1_mmalign.processing.captioners.base import CaptionerError, CaptionRequest
@@ -22,6 +23,7 @@ from s1_mmalign.processing.captioners.options import RecaptionOptions
 from s1_mmalign.processing.captioners.registry import CAPTIONERS, captioner_class
 from s1_mmalign.processing.prompt import FigureText, load_template
 from s1_mmalign.processing.recaption import recaption_dataset
+from tests.free_port import free_port
 from tests.models.shared import tiny_qwen3_vl
 from tests.processing.figure_rows import figure_row, png, read_rows, write_dataset
 from tests.processing.test_captioners_process import engines_of
@@ -144,9 +146,7 @@ def test_vllm_fills_every_row_though_the_run_and_then_the_engine_are_killed(
 @needs_vllm
 def test_vllm_serve_answers_as_the_engine_does(rows: list[dict], by_transformers: list[str | None], tmp_path: Path):
     folder = write_dataset(tmp_path / "dataset", rows)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [
         str(Path(sys.executable).with_name("vllm")), "serve", str(tiny_qwen3_vl()), "--served-model-name", "tiny",
         "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--enforce-eager", "--max-num-seqs", "16",
@@ -200,11 +200,9 @@ def test_a_changed_model_folder_is_another_model(tmp_path: Path):
 
 def _children(pid: int) -> set[int]:
     """Return the processes that a process started, those of its children too (Linux)."""
-    found: set[int] = set()
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in path.read_text().split():
-            found |= {int(child)} | _children(int(child))
-    return found
+    with suppress(psutil.NoSuchProcess):
+        return {child.pid for child in psutil.Process(pid).children(recursive=True)}
+    return set()
 
 
 def _assert_gone(pids: set[int]) -> None:

@@ -45,7 +45,7 @@ def test_two_nodes_share_the_rows_and_the_journal(cluster: str, tmp_path: Path):
                 folder, RecaptionOptions("openai", model="m", **(options | changes)), say=lambda text: None, watch=watch
             )
 
-    summary = run("first", "--delay", "0.25", limit=32)
+    summary = run("first", "--delay", "1.0", limit=32)  # so long that the second node starts before all is taken
     assert (summary.rows, summary.engine, summary.failed) == (32, 32, 0)
     assert sorted(asked(tmp_path / "first")) == list(range(32)) and len(writers) == 2, "one node did all the work"
     assert seen[-1].rows == 32 and seen[-1].completion_tokens == 32 * 50

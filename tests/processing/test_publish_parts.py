@@ -1,6 +1,7 @@
 """Folders with sources of their own can be pushed to one repository, in any order and at once; both arrive."""
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -121,7 +122,13 @@ def test_each_part_keeps_its_report_and_the_card_points_to_it(hub, tmp_path, mon
 def test_two_processes_that_push_two_sources_at_once_both_arrive(tmp_path):
     folders = [one_source(tmp_path / source, source) for source in ("arxiv", "medrxiv")]
     with LoopbackHub(tmp_path / "hub") as hub:
-        hub.fail("POST", "/commit/main", None, times=2, delay_s=1.5)  # both have looked before either has committed
+        both, firsts = threading.Barrier(2), iter((1, 2))
+
+        def meet(request) -> None:  # both have looked before either has committed
+            if request.method == "POST" and request.path.endswith("/commit/main") and next(firsts, None):
+                both.wait(120)
+
+        hub.on_request = meet
         commands = [([*PUSH, str(folder), REPO], client(hub, tmp_path / f"home-{folder.name}")) for folder in folders]
         with ThreadPoolExecutor(2) as pool:
             done = list(pool.map(lambda one: run(*one), commands))

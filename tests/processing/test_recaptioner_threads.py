@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +13,7 @@ from s1_mmalign.processing.captioners.base import CaptionerError
 from s1_mmalign.processing.captioners.options import RecaptionOptions
 from s1_mmalign.processing.engine_feed import EngineFeed
 from s1_mmalign.processing.recaptioner import Recaptioner
+from tests.free_port import free_port
 from tests.processing.caption_server import asked, caption_server
 from tests.processing.figure_rows import figure_row, write_dataset
 
@@ -77,9 +77,7 @@ def test_an_error_of_one_thread_ends_all_and_nothing_is_written_after_the_files_
 
 
 def test_after_an_error_a_call_by_one_thread_begins_anew(batches, tmp_path: Path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     options = RecaptionOptions("openai", model="m", base_url=(f"http://127.0.0.1:{port}/v1",), request_retries=0)
     recaptioner = Recaptioner(options, journal=tmp_path / "journal")
     with pytest.raises(CaptionerError, match="cannot be reached"):
