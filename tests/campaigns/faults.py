@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -175,15 +176,23 @@ class WorkerHangs(WorkerKilled):
 
 
 class Memory(Fault):
-    """Address space (RLIMIT_AS) that ends somewhere on the way: the command says so or dies, and goes on later."""
+    """Address space (RLIMIT_AS) that ends somewhere on the way: the command says so or dies, and goes on later.
+
+    CPython waits for ever for a thread that has no memory to start. Who waits so is killed, as a user would.
+    """
 
     name = "out of memory"
+    patience = 60.0
+    """Seconds; an undisturbed run takes a few."""
 
     def round(self, campaign: Campaign) -> int:
         met = 0
         for _ in range(self.draw.randint(1, 3)):
-            self.start(memory=int(10 ** self.draw.uniform(6.5, 9)))
+            pid = self.start(memory=int(10 ** self.draw.uniform(6.5, 9)))
+            killer = threading.Timer(self.patience, end_group, (pid, signal.SIGKILL))
+            killer.start()
             met += campaign.warm.ended() != 0
+            killer.cancel()
         return met
 
 
