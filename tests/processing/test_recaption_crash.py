@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 from s1_mmalign.builder.shards import Manifest, sha256_of
 from tests.processing.caption_server import asked, caption_server
 from tests.processing.figure_rows import figure_row, read_rows, write_dataset
@@ -167,6 +169,25 @@ def test_a_worker_that_is_killed_after_its_share_ends_the_run_too(tmp_path: Path
         )
         time.sleep(1)
         os.kill(int(first.stem.split("-")[-2]), signal.SIGKILL)
+        process.communicate(timeout=120)
+        stderr.seek(0)
+        assert process.returncode == 1 and "a worker process died" in stderr.read()
+
+
+def test_the_loss_of_the_process_that_hands_on_the_answers_is_told(tmp_path: Path):
+    folder, log = write_dataset(tmp_path / "dataset", [figure_row(index) for index in range(40)]), tmp_path / "log"
+    with caption_server(log, "--delay", "0.3") as url, (tmp_path / "stderr").open("w+") as stderr:
+        options = {"captioner": "openai", "model": "m", "base_url": [url], "in_flight": 2, "num_proc": 2}
+        process = start(folder, options, tmp_path / "run.py", stderr)
+        journal = folder / ".s1-mmalign" / "journal"
+        while len(list(journal.glob("*.jsonl"))) < 2:
+            assert process.poll() is None
+            time.sleep(0.01)
+        workers = {int(path.stem.split("-")[-2]) for path in journal.glob("*.jsonl")}
+        children = psutil.Process(process.pid).children()
+        started = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        (queue,) = {child.pid for child in started} - workers
+        os.kill(queue, signal.SIGKILL)
         process.communicate(timeout=120)
         stderr.seek(0)
         assert process.returncode == 1 and "a worker process died" in stderr.read()
