@@ -12,7 +12,7 @@ from datasets import Dataset
 from s1_mmalign.builder.disk_space import full_disk_explained
 from s1_mmalign.builder.folder_lock import locked
 from s1_mmalign.builder.records import SCORE_COLUMNS
-from s1_mmalign.builder.scratch_folder import scratch_folder
+from s1_mmalign.builder.run_folder import run_folder
 from s1_mmalign.builder.shards import SCHEMA, WORK_FOLDER, FolderError, Manifest, iter_tables
 from s1_mmalign.eval.measure_clip import READINGS, ClipScorer
 from s1_mmalign.eval.measure_grounding import paper_texts
@@ -63,7 +63,7 @@ def score_columns(
         if Manifest.load(folder).shards != manifest.shards:
             raise FolderError(f"{folder}: was changed while its rows were scored. Run the same command again.")
         finish_replacement(folder, manifest)
-        with scratch_folder(folder / WORK_FOLDER, "scores") as scratch:
+        with run_folder(folder / WORK_FOLDER, "scores") as scratch:
             path = scratch / "scores.arrow"
             _write_results(path, folder, manifest, scorers, weight, cache)
             return write_columns(folder, manifest, Dataset.from_file(str(path)), SCORE_COLUMNS)

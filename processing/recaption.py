@@ -22,7 +22,7 @@ from s1_mmalign.builder.disk_space import full_disk_explained
 from s1_mmalign.builder.folder_lock import locked
 from s1_mmalign.builder.listed_files import check_files, check_shards
 from s1_mmalign.builder.records import RECAPTION_COLUMNS
-from s1_mmalign.builder.scratch_folder import scratch_folder
+from s1_mmalign.builder.run_folder import run_folder
 from s1_mmalign.builder.shards import WORK_FOLDER, Manifest
 from s1_mmalign.processing.captioners.identity import ModelIdentity
 from s1_mmalign.processing.captioners.options import RecaptionOptions
@@ -80,7 +80,7 @@ def recaption_dataset(
     with (
         locked(folder),
         full_disk_explained(folder),
-        scratch_folder(folder / WORK_FOLDER, "recaption") as scratch,
+        run_folder(folder / WORK_FOLDER, "recaption") as scratch,
     ):
         manifest = Manifest.load(folder)
         finish_replacement(folder, manifest)

@@ -15,6 +15,7 @@ run, and the baseline that a model must beat.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import re
 from collections import Counter, deque
@@ -202,7 +203,7 @@ class ExtractiveCaptioner(Captioner):
     @classmethod
     def key_text(cls, template: Template, text: FigureText) -> str:
         """All words of the figure decide, and the rules."""
-        return f"{_rules()}\0{text.as_line()}"
+        return f"{_rules()}\0{json.dumps(text, ensure_ascii=False)}"
 
     def prepare(self, request: Any) -> FigureText:
         """Only the words are needed."""

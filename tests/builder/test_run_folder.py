@@ -4,11 +4,11 @@ import shutil
 
 import pytest
 
-from s1_mmalign.builder.scratch_folder import scratch_folder
+from s1_mmalign.builder.run_folder import run_folder
 
 
 def test_it_is_there_for_the_time_of_the_run(tmp_path):
-    with scratch_folder(tmp_path, "recaption") as scratch:
+    with run_folder(tmp_path, "recaption") as scratch:
         (scratch / "rows.arrow").write_text("")
         (tmp_path / "recaption-errors.txt").write_text("")
         assert scratch.parent == tmp_path
@@ -25,6 +25,6 @@ def test_an_interruption_while_it_is_removed_leaves_nothing(tmp_path, monkeypatc
         remove(*arguments, **named)
 
     monkeypatch.setattr(shutil, "rmtree", interrupted)
-    with pytest.raises(KeyboardInterrupt), scratch_folder(tmp_path, "scores") as scratch:
+    with pytest.raises(KeyboardInterrupt), run_folder(tmp_path, "scores") as scratch:
         (scratch / "scores.arrow").write_text("")
     assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def scratch_folder(work: Path, stage: str) -> Iterator[Path]:
+def run_folder(work: Path, stage: str) -> Iterator[Path]:
     """Make a folder that is gone when the run ends (where it is killed, when the next one locks the dataset).
 
     Args:
