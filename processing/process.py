@@ -83,11 +83,13 @@ def main() -> None:
     terminated = _interrupted_by_sigterm()
     try:
         app()
-    except (*USERS_MISTAKES, MemoryError) as error:
+    except Exception as error:
         if os.environ.get("S1_MMALIGN_DEBUG"):
             raise
-        if terminated:  # what it led to
+        if terminated or _interrupted(error):  # what it led to
             raise _ended(terminated) from None
+        if not isinstance(error, (*USERS_MISTAKES, MemoryError)):
+            raise
         text = OUT_OF_MEMORY if isinstance(error, MemoryError) else printable(str(error), LINES)
         print(f"s1-mmalign: {text}", file=sys.stderr)
         raise SystemExit(2) from None
@@ -97,6 +99,13 @@ def main() -> None:
         if ended.code == INTERRUPTED or (terminated and ended.code):  # Ctrl-C: typer makes an exit code of it
             raise _ended(terminated) from None
         raise
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Say whether Ctrl-C is at the bottom of an error: in the midst of an import Python makes a RuntimeError of it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _ended(terminated: list[int]) -> SystemExit:

@@ -121,3 +121,32 @@ def test_help_of_every_command_shows_an_example(command):
     done = run(command, "--help", COLUMNS="200")
     assert done.returncode == 0
     assert f"Example:\n    s1-mmalign {command}" in done.stdout
+
+
+IN_THE_MIDST_OF_A_CLASS = """
+import os, signal, sys, time
+from s1_mmalign.processing import process
+
+class Part:
+    def __set_name__(self, owner, name):
+        os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+        time.sleep(60)
+
+def importing():
+    class Imported:
+        part = Part()
+
+process.app = importing
+process.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"), [("SIGINT", 130, "interrupted."), ("SIGTERM", 143, "ended by SIGTERM.")]
+)
+def test_an_interruption_while_a_class_is_made_ends_like_any_other(name, code, words):
+    """Python makes a RuntimeError of it there: while modules are imported."""
+    command = [sys.executable, "-c", IN_THE_MIDST_OF_A_CLASS, name]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == code and "Traceback" not in ended.stderr
+    assert f"{words} Run the same command again to go on." in ended.stderr
