@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from s1_mmalign.builder.shards import FolderError
 
+_ERROR = re.compile(r"^OSError: \[Errno (\d+)\] (.*)$", re.MULTILINE)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -19,15 +21,28 @@ def full_disk_explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
-        # `datasets` writes once more to a file that it could not write to the end: ValueError, "closed file"
-        full = error.__context__ if type(error) is ValueError else error
-        if not isinstance(full, OSError) or full.errno not in _FULL:
+        cause = _behind(error)
+        if cause is None or cause.errno not in _FULL:
             raise
-        raise _full(folder, full) from error
+        raise _full(folder, cause) from error
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):  # low byte: without detail
             raise
         raise _full(folder, error) from error
+
+
+def _behind(error: OSError | ValueError) -> OSError | None:
+    """Return what the system said.
+
+    `datasets` writes once more to a file that it could not write to the end, which is a ValueError ("closed file"); out
+    of a worker process it comes with the worker's traceback as text.
+    """
+    if isinstance(error, OSError):
+        return error
+    if isinstance(error.__context__, OSError):
+        return error.__context__
+    told = _ERROR.search(str(error.__cause__))
+    return OSError(int(told[1]), told[2]) if told else None
 
 
 def _full(folder: Path, error: Exception) -> FolderError:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import gc
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -89,7 +87,7 @@ def map_rows(
             )
         except multiprocess.TimeoutError as error:  # what `map` makes of any end while workers are busy
             raise _reason(error.__context__ or error, num_proc) from None
-        except (RuntimeError, EOFError, ConnectionError, ValueError) as error:
+        except (RuntimeError, EOFError, ConnectionError) as error:
             raise _reason(error, num_proc) from None
         finally:
             recaptioner.close()
@@ -99,8 +97,6 @@ def _reason(error: BaseException, num_proc: int) -> BaseException:
     """Return what ended `map`: where that is a process that died, in our words."""
     worker = isinstance(error, RuntimeError) and "abruptly died" in str(error)
     queue = num_proc > 1 and isinstance(error, EOFError | ConnectionError)  # of the process that hands on the answers
-    if isinstance(error, ValueError) and "[Errno 28]" in str(error.__cause__):  # a worker's traceback, as text
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if not worker and not queue:
         return error
     return CaptionerError(

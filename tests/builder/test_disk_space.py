@@ -2,6 +2,7 @@
 
 import errno
 
+import multiprocess
 import pytest
 
 from s1_mmalign.builder.disk_space import full_disk_explained
@@ -18,10 +19,23 @@ def test_a_full_disk_is_told_with_a_way_out(tmp_path):
 
 def test_it_is_told_where_the_file_then_cannot_be_closed(tmp_path):
     with pytest.raises(FolderError, match=TOLD), full_disk_explained(tmp_path):
-        try:
-            raise FULL
-        finally:
-            raise ValueError("I/O operation on closed file")
+        write_and_close()
+
+
+def write_and_close() -> None:
+    try:
+        raise FULL
+    finally:
+        raise ValueError("I/O operation on closed file")
+
+
+def test_it_is_told_where_that_was_in_a_worker(tmp_path):
+    with (
+        multiprocess.get_context("spawn").Pool(1) as pool,
+        pytest.raises(FolderError, match=TOLD),
+        full_disk_explained(tmp_path),
+    ):
+        pool.apply(write_and_close)
 
 
 @pytest.mark.parametrize("error", [ValueError("--limit: -1"), PermissionError(errno.EACCES, "no")])
